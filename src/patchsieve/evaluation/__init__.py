@@ -1,0 +1,15 @@
+"""How good a detector is, against labels and masks that it never saw.
+
+In come labels (0 good, 1 defective) `[N]`, anomaly scores float32 `[N]`, anomaly maps float32 `[h, w]` and
+bool masks of the same shape; out come plain numbers, None where the data does not define them, never NaN.
+"""
+
+from patchsieve.evaluation.metrics import (
+    ImageMetrics,
+    image_metrics,
+    outlier_auroc,
+    pixel_auroc,
+    precision_at_n,
+)
+
+__all__ = ["ImageMetrics", "image_metrics", "outlier_auroc", "pixel_auroc", "precision_at_n"]
