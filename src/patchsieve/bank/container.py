@@ -1,0 +1,95 @@
+"""The model file: one safetensors file with a JSON header. Written whole or not at all, checked on reading."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from patchsieve.errors import ModelFileError, PatchSieveError
+from patchsieve.files import replacing
+
+FORMAT_VERSION = 1
+_KEY = "patchsieve"
+
+Header = dict[str, Any]
+
+
+def write_container(path: Path | str, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON-able header as one file.
+
+    The header stands as JSON text under the key ``patchsieve`` of the safetensors metadata, with the format
+    version and the SHA-256 of the tensors added.
+
+    Raises:
+        ModelFileError: the file cannot be written; an older file of that name stays as it was.
+    """
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    complete = {**header, "format": FORMAT_VERSION, "tensors_sha256": _digest(on_cpu)}
+    try:
+        with replacing(path) as temporary:
+            try:
+                save_file(on_cpu, temporary, metadata={_KEY: json.dumps(complete)})
+            except SafetensorError as error:
+                # safetensors wraps the system's error, a full disk for one, in a class of its own.
+                raise ModelFileError(
+                    f"cannot write {path}: {error}; nothing was left half-written"
+                ) from error
+    except ModelFileError:
+        raise
+    except PatchSieveError as error:
+        raise ModelFileError(str(error)) from error
+
+
+def read_container(path: Path | str) -> tuple[dict[str, torch.Tensor], Header]:
+    """Read a file that `write_container` wrote.
+
+    Returns:
+        The tensors by name, on the CPU, and the header.
+
+    Raises:
+        ModelFileError: there is no such file, or it is cut short, damaged, of a newer version or not ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"there is no model file {path}")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelFileError(
+            f"{path} is not a whole model file (cut short, damaged or of another kind): {error}"
+        ) from error
+    header = _parse(path, metadata)
+    if header.get("tensors_sha256") != _digest(tensors):
+        raise ModelFileError(
+            f"{path} is damaged: its content does not match its checksum; copy it again or refit"
+        )
+    return tensors, header
+
+
+def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
+    try:
+        header = json.loads(metadata[_KEY])
+        version = int(header["format"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelFileError(f"{path} is a safetensors file, but not a PatchSieve model") from error
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{path} has model format {version}; this PatchSieve reads up to {FORMAT_VERSION}: upgrade PatchSieve"
+        )
+    return dict(header)
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""Which patches the memory bank keeps: greedy k-center selection, made fast without changing its result."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from patchsieve.progress import SILENT, Progress, staged
+
+# Rows updated per matrix product: the block of distances stays in the second-level cache's reach.
+_CHUNK_ROWS = 4096
+_MAX_CANDIDATES = 512
+_MIN_CANDIDATES = 64
+
+
+def greedy_coreset(
+    points: torch.Tensor, count: int, *, start: int, progress: Progress = SILENT
+) -> npt.NDArray[np.int64]:
+    """Choose `count` points by greedy k-center selection (minimax facility location).
+
+    Each pick is the point farthest from all points picked before, the 2-approximation of the k-center problem
+    that PatchCore and SoftPatch build their memory banks with. The plain loop computes one matrix-vector
+    product per pick. Here picks are made in rounds with the same result: the m points farthest from the
+    selection are candidates; a greedy choice among them is a greedy choice among all for as long as the best
+    candidate is farther than the farthest point outside, because distances outside can only fall. Then one
+    matrix product updates all distances for the whole round.
+
+    Args:
+        points: float32 `[N, D]`, on any device.
+        count: number of picks wanted.
+        start: index of the first pick.
+        progress: shown one unit a pick.
+
+    Returns:
+        int64 `[K]` indices in the order of picking. K is `count`, or less where the points run out of
+        distinct values: a point at distance zero from the selection adds nothing to it.
+
+    Raises:
+        ValueError: `count` or `start` is out of range.
+
+    References:
+        Gonzalez (1985), "Clustering to minimize the maximum intercluster distance"; Sener and Savarese
+        (2018), "Active learning for convolutional neural networks: a core-set approach"; Roth et al. (2022),
+        "Towards total recall in industrial anomaly detection", section 3.2.
+    """
+    if not 1 <= count <= len(points):
+        raise ValueError(f"cannot pick {count} of {len(points)} points")
+    if not 0 <= start < len(points):
+        raise ValueError(f"the first pick {start} is not one of the {len(points)} points")
+    # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
+    points = points - points.mean(dim=0)
+    norms = points.square().sum(dim=1)
+    distances = torch.full_like(norms, torch.inf)
+    picks = [start]
+    _lower(distances, points, norms, torch.tensor(picks, device=points.device))
+    with staged(progress, "coreset", count) as stage:
+        stage.advance()
+        candidates = _MIN_CANDIDATES
+        while len(picks) < count:
+            chosen = _round(distances, points, norms, min(candidates, len(points)), count - len(picks))
+            if not len(chosen):
+                break
+            picks.extend(chosen.tolist())
+            _lower(distances, points, norms, chosen)
+            stage.advance(len(chosen))
+            # Few accepted: candidates are wasted; nearly all accepted: the round ended for want of more.
+            candidates = min(_MAX_CANDIDATES, max(_MIN_CANDIDATES, 3 * len(chosen)))
+    return np.asarray(picks, dtype=np.int64)
+
+
+def _round(
+    distances: torch.Tensor, points: torch.Tensor, norms: torch.Tensor, candidates: int, wanted: int
+) -> torch.Tensor:
+    """Return the next picks, greedy and exact, from the `candidates` farthest points."""
+    farthest = torch.topk(distances, min(candidates + 1, len(points)))
+    outside = float(farthest.values[candidates]) if len(farthest.values) > candidates else -1.0
+    # In index order, so that among equals the first wins, as in the plain loop.
+    indices = farthest.indices[:candidates].sort().values
+    local = points[indices]
+    mutual = torch.addmm(norms[indices], local, local.T, alpha=-2.0).add_(norms[indices, None]).cpu().numpy()
+    remaining = distances[indices].cpu().numpy().copy()
+    chosen: list[int] = []
+    while len(chosen) < min(wanted, len(remaining)):
+        best = int(remaining.argmax())
+        if remaining[best] <= 0 or (chosen and remaining[best] <= outside):
+            break
+        chosen.append(best)
+        np.minimum(remaining, mutual[best], out=remaining)
+        remaining[best] = -1.0
+    return indices[chosen]
+
+
+def _lower(distances: torch.Tensor, points: torch.Tensor, norms: torch.Tensor, chosen: torch.Tensor) -> None:
+    """Lower every point's squared distance to the selection by the points just chosen, in place."""
+    centres, centre_norms = points[chosen].T.contiguous(), norms[chosen]
+    for first in range(0, len(points), _CHUNK_ROWS):
+        block = slice(first, first + _CHUNK_ROWS)
+        squared = torch.addmm(centre_norms, points[block], centres, alpha=-2.0).amin(dim=1)
+        torch.minimum(distances[block], squared.add_(norms[block]).clamp_(min=0), out=distances[block])
+    # Rounding leaves a chosen point a little off itself; it must not be picked twice.
+    distances[chosen] = -1.0
+
+
+def random_coreset(total: int, count: int, *, seed: int) -> npt.NDArray[np.int64]:
+    """Choose `count` of `total` points uniformly without replacement: int64 `[count]`, ascending."""
+    return np.sort(np.random.default_rng(seed).choice(total, size=count, replace=False))

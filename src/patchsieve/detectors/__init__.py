@@ -1,0 +1,24 @@
+"""Detectors: one file per system, one small interface.
+
+In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `Result` with anomaly scores `[N]`, anomaly maps
+`[N, h, w]` and verdicts; and a model file.
+"""
+
+from patchsieve.detectors.base import Detector
+from patchsieve.detectors.patchcore import PatchCore
+from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
+from patchsieve.detectors.result import DEFECT, GOOD, Result
+from patchsieve.detectors.softpatch import SoftPatch
+
+__all__ = [
+    "DEFECT",
+    "DETECTORS",
+    "GOOD",
+    "PRESETS",
+    "Detector",
+    "PatchCore",
+    "Result",
+    "SoftPatch",
+    "load",
+    "make_detector",
+]

@@ -1,0 +1,54 @@
+"""What the detectors with a memory bank have in common."""
+
+from abc import ABC
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from patchsieve.bank import CoresetChoice, MemoryBank
+from patchsieve.detectors.base import Detector
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BankDetector(Detector, ABC):
+    """A detector that scores a patch by its distance to the nearest patch of a memory bank.
+
+    Attributes:
+        coreset: ``greedy`` (k-center) or ``random``.
+        coreset_ratio: share of the candidate patches that enters the bank.
+        projection_dims: dimensions of the random projection on which greedy distances are measured.
+        bank_: the memory bank.
+    """
+
+    coreset: str = "greedy"
+    coreset_ratio: float = 0.1
+    projection_dims: int = 128
+
+    def coreset_choice(self) -> CoresetChoice:
+        """Return how the bank's patches are chosen. Raises `ConfigError` where the settings cannot work."""
+        return CoresetChoice(self.coreset, self.coreset_ratio, self.projection_dims, self.seed)
+
+    def check(self) -> None:
+        """See `Detector.check`."""
+        super().check()
+        self.coreset_choice()
+
+    def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Detector.score`: s = W(m*) |p - m*|_2 with m* the nearest bank patch; the image's is the largest."""
+        batch, height, width, channels = features.shape
+        distances, nearest = self.bank_.index.search(features.reshape(-1, channels))
+        scores = distances[:, 0]
+        if self.bank_.weights is not None:
+            scores = scores * self.bank_.weights[nearest[:, 0]]
+        patch_scores = scores.view(batch, height, width)
+        return patch_scores.flatten(1).amax(dim=1), patch_scores
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        bank = self.bank_
+        weights = {} if bank.weights is None else {"bank.weights": bank.weights}
+        return {"bank.features": bank.features, "bank.origins": bank.origins, **weights}
+
+    def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
+        bank = MemoryBank(tensors["bank.features"], tensors.get("bank.weights"), tensors["bank.origins"])
+        self.bank_ = bank.to(device)

@@ -1,0 +1,328 @@
+"""The interface that all detectors share: fit, predict, suspects, save, load."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, clone
+
+from patchsieve.bank import read_container, write_container
+from patchsieve.decisions import robust_threshold
+from patchsieve.detectors import crossfit, header
+from patchsieve.detectors.maps import MapSmoother
+from patchsieve.detectors.result import Result
+from patchsieve.detectors.training import TrainingRecord
+from patchsieve.errors import ConfigError, ImagesError, ModelFileError
+from patchsieve.features import Embeddings, FeatureExtractor, make_extractor
+from patchsieve.images import ImageSet, Skipped, distinct, read_images
+from patchsieve.progress import SILENT, Progress
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Detector(BaseEstimator, ABC):  # type: ignore[misc]
+    """Base of all detectors: estimators in the manner of scikit-learn.
+
+    The constructor only stores; `fit` learns; what was learnt ends in an underscore. The settings given here,
+    of feature extraction and of calibration, are the same for all detectors.
+
+    Attributes:
+        system: the detector's name in configurations, on the command line and in model files.
+        backbone: name of the frozen network; see `patchsieve.features.make_backbone`.
+        layers: its layers, None for the backbone's default.
+        image_size: pixels after resizing: one number for a square, or (height, width).
+        crop: pixels of the centre crop after resizing, None to keep the whole image.
+        patch_size: side of the neighbourhood that a patch feature averages.
+        patch_stride: step between patches.
+        dims: width of the patch features, None to keep all channels.
+        sigma: smoothing of the anomaly map, in pixels of the model frame.
+        threshold_quantile: share of good images that the threshold should let pass.
+        folds: of the cross-fitting that scores each training image by a model that has not seen it.
+        seed: of everything random.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``.
+        batch_size: images per forward pass.
+        extractor_: turns images into features like those the model was fitted on.
+        training_: the training images with their out-of-sample scores and maps.
+        threshold_: an image with a higher score is called defective.
+        timings_: seconds per stage of `fit`.
+    """
+
+    system: ClassVar[str]
+
+    backbone: str = "efficientnet_lite0"
+    layers: Sequence[str] | None = None
+    image_size: int | tuple[int, int] = 256
+    crop: int | tuple[int, int] | None = 224
+    patch_size: int = 3
+    patch_stride: int = 1
+    dims: int | None = None
+    sigma: float = 4.0
+    threshold_quantile: float = 0.99
+    folds: int = 3
+    seed: int = 0
+    device: str = "auto"
+    batch_size: int = 16
+
+    def fit(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Self:
+        """Learn what normal looks like from images that nobody has cleaned.
+
+        Args:
+            images: a folder, files, arrays, an `ImageSet` (of which the train part is used), or `Embeddings`.
+            strict: raise at the first image that cannot be decoded instead of skipping it.
+            progress: shown the stages of the work.
+
+        Raises:
+            PatchSieveError: the images or the configuration cannot be used.
+        """
+        self.check()
+        started = perf_counter()
+        embeddings = (
+            images if isinstance(images, Embeddings) else self.embed(images, strict=strict, progress=progress)
+        )
+        _require_variety(embeddings)
+        embedded = perf_counter()
+        self.extractor_ = embeddings.extractor
+        self.learn(embeddings.features, progress)
+        learnt = perf_counter()
+        scores, patch_maps = crossfit.out_of_sample(self, embeddings.features, progress)
+        self.training_ = TrainingRecord(
+            images=embeddings.images,
+            sizes=embeddings.sizes,
+            seconds=embeddings.seconds,
+            scores=scores,
+            patch_maps=patch_maps,
+            skipped=(*embeddings.images.skipped, *embeddings.skipped),
+        )
+        self.threshold_ = robust_threshold(scores, self.threshold_quantile)
+        self.timings_ = {
+            "embedding": embedded - started,
+            "fit": learnt - embedded,
+            "calibration": perf_counter() - learnt,
+        }
+        return self
+
+    def embed(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Embeddings:
+        """Extract the features of the images to learn from, exact copies left out. See `fit`."""
+        chosen = distinct(read_images(images).train)
+        return self.make_extractor().embed(chosen, strict=strict, progress=progress)
+
+    def make_extractor(self) -> FeatureExtractor:
+        """Build the feature extractor of this configuration.
+
+        Raises:
+            BackboneError: the backbone is not available here.
+            ConfigError: a setting cannot work.
+        """
+        return make_extractor(
+            backbone=self.backbone,
+            layers=self.layers,
+            image_size=self.image_size,
+            crop=self.crop,
+            patch_size=self.patch_size,
+            patch_stride=self.patch_stride,
+            dims=self.dims,
+            device=self.device,
+            batch_size=self.batch_size,
+        )
+
+    def predict(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Result:
+        """Score images and hold them against the threshold.
+
+        Args:
+            images: a folder, files, arrays, an `ImageSet` (all its images are scored) or `Embeddings`.
+            strict: raise at the first image that cannot be decoded instead of skipping it.
+            progress: shown one unit an image.
+
+        Raises:
+            ImagesError: there are no images, or none could be decoded.
+        """
+        result = Result.joined(list(self.iter_predict(images, strict=strict, progress=progress)))
+        if not len(result):
+            first = result.skipped[0]
+            raise ImagesError(f"none of the images could be decoded; the first: {first.name}: {first.reason}")
+        return result
+
+    def iter_predict(
+        self, images: Any, *, strict: bool = False, progress: Progress = SILENT
+    ) -> Iterator[Result]:
+        """Score batch by batch, in memory that does not grow with their number. See `predict`."""
+        self._require_fitted()
+        if isinstance(images, Embeddings):
+            for first in range(0, len(images), self.batch_size):
+                yield self._score_batch(
+                    images.take(np.arange(first, min(first + self.batch_size, len(images))))
+                )
+            return
+        found = read_images(images)
+        if not len(found):
+            raise ImagesError(f"there are no images to score in {found.root}")
+        for batch in self.extractor_.batches(found, strict=strict, progress=progress, title="scoring"):
+            yield self._score_batch(batch)
+
+    def suspects(self, top: int | None = None) -> Result:
+        """Return the training images that look defective to models that have not seen them, worst first.
+
+        Args:
+            top: how many; None for those above the threshold.
+        """
+        self._require_fitted()
+        training = self.training_
+        count = int((training.scores > self.threshold_).sum()) if top is None else top
+        worst = np.argsort(-training.scores, kind="stable")[:count]
+        return self._result(
+            images=training.images.with_records([training.images[int(index)] for index in worst]),
+            sizes=training.sizes[worst],
+            seconds=training.seconds[worst],
+            scores=torch.from_numpy(training.scores[worst]),
+            patch_scores=training.patch_maps[torch.from_numpy(worst)],
+            skipped=training.skipped,
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Write the model as one file.
+
+        Raises:
+            ModelFileError: it cannot be written; nothing is left half-written.
+        """
+        self._require_fitted()
+        write_container(path, {**self._state(), **self.training_.tensors()}, header.describe(self))
+
+    @classmethod
+    def load(cls, path: Path | str, *, device: str = "auto") -> Self:
+        """Read a model that `save` wrote.
+
+        Raises:
+            ModelFileError: the file is not a whole model of this system, or its backbone has other weights here.
+            BackboneError: its backbone is not available here.
+        """
+        tensors, kept = read_container(path)
+        if kept.get("detector") != cls.system:
+            raise ModelFileError(
+                f"{path} holds a {kept.get('detector')!r} model, not {cls.system!r}; use patchsieve.load"
+            )
+        return cls.restored(path, tensors, kept, device=device)
+
+    @classmethod
+    def restored(
+        cls, path: Path | str, tensors: Mapping[str, torch.Tensor], kept: Mapping[str, Any], *, device: str
+    ) -> Self:
+        """Rebuild a model from the content of its file; see `load`."""
+        model = cls(**header.parameters(kept))
+        model.extractor_ = header.extractor(path, kept, device=device, batch_size=model.batch_size)
+        model.training_ = TrainingRecord.restored(tensors, kept["training"])
+        model.threshold_ = float(kept["threshold"])
+        model.timings_ = dict(kept["timings"])
+        model._restore(tensors, model.extractor_.device)
+        return model
+
+    def for_fewer(self, images: int) -> Self:  # noqa: ARG002
+        """Return an unfitted copy that can be fitted on a part of the training set of `images` images."""
+        copy: Self = clone(self)
+        return copy
+
+    @abstractmethod
+    def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score patch features.
+
+        Args:
+            features: float32 `[B, H, W, C]`.
+
+        Returns:
+            Image scores float32 `[B]` and patch scores float32 `[B, H, W]`.
+        """
+
+    def check(self) -> None:
+        """Raise `ConfigError` where a setting cannot work."""
+        if self.folds < 2:
+            raise ConfigError(f"folds is {self.folds}: cross-fitting needs at least 2")
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size is {self.batch_size}: it must be at least 1")
+        if self.sigma < 0:
+            raise ConfigError(f"sigma is {self.sigma}: it cannot be negative")
+        if not 0 < self.threshold_quantile < 1:
+            raise ConfigError(f"threshold_quantile is {self.threshold_quantile}: it must lie between 0 and 1")
+
+    @abstractmethod
+    def learn(self, features: torch.Tensor, progress: Progress = SILENT) -> None:
+        """Learn from the features of the training images, float32 `[N, H, W, C]`, nothing else: no calibration."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, torch.Tensor]:
+        """Return the learned tensors by name, for the model file."""
+
+    @abstractmethod
+    def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
+        """Take the learned tensors back from a model file."""
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "threshold_"):
+            raise ConfigError(f"this {type(self).__name__} is not fitted yet: call fit, or load a model")
+
+    def _score_batch(self, batch: Embeddings) -> Result:
+        started = perf_counter()
+        if len(batch):
+            scores, patch_scores = self.score(batch.features)
+        else:
+            scores, patch_scores = torch.empty(0), torch.empty(0, *batch.features.shape[1:3])
+        share = (perf_counter() - started) / max(1, len(batch))
+        return self._result(
+            batch.images, batch.sizes, batch.seconds + share, scores, patch_scores, batch.skipped
+        )
+
+    def _result(
+        self,
+        images: ImageSet,
+        sizes: npt.NDArray[np.int64],
+        seconds: npt.NDArray[np.float64],
+        scores: torch.Tensor,
+        patch_scores: torch.Tensor,
+        skipped: tuple[Skipped, ...],
+    ) -> Result:
+        preprocessing = self.extractor_.preprocessing
+        smooth = MapSmoother(tuple(patch_scores.shape[1:]), preprocessing.frame, self.sigma)  # type: ignore[arg-type]
+        maps = smooth(patch_scores).cpu().numpy()
+        boxes = np.array([preprocessing.box(*size) for size in sizes]).reshape(-1, 4)
+        return Result(
+            images=images,
+            scores=scores.cpu().numpy(),
+            maps=maps,
+            boxes=boxes,
+            peaks=_peaks(maps, boxes, sizes),
+            seconds=seconds,
+            threshold=self.threshold_,
+            skipped=skipped,
+        )
+
+
+def _peaks(
+    maps: npt.NDArray[np.float32],
+    boxes: npt.NDArray[np.float64],
+    sizes: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Find where each map is highest, as (x, y) in the pixels of its image."""
+    height, width = maps.shape[1:]
+    rows, columns = np.divmod(maps.reshape(len(maps), height * width).argmax(axis=1), width)
+    x = boxes[:, 0] + (columns + 0.5) / width * (boxes[:, 2] - boxes[:, 0])
+    y = boxes[:, 1] + (rows + 0.5) / height * (boxes[:, 3] - boxes[:, 1])
+    limits = np.stack([sizes[:, 1], sizes[:, 0]], axis=1) - 1
+    return np.minimum(np.stack([x, y], axis=1).astype(np.int64), limits)
+
+
+def _require_variety(embeddings: Embeddings) -> None:
+    """Raise `ImagesError` where the images cannot show what varies."""
+    if len(embeddings) < 2:
+        raise ImagesError(
+            f"only {len(embeddings)} distinct usable training image in {embeddings.images.root}: "
+            "at least 2 are needed to learn what varies, 50 or more to learn it well"
+        )
+    first = embeddings.features[0]
+    if all(torch.equal(first, other) for other in embeddings.features[1:]):
+        raise ImagesError(
+            f"all {len(embeddings)} training images in {embeddings.images.root} look identical to the backbone: "
+            "there is no variation to learn from; check that the camera delivers live pictures"
+        )

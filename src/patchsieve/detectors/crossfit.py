@@ -1,0 +1,47 @@
+"""Scores of training images by models that have not seen them."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from patchsieve.progress import Progress, staged
+
+if TYPE_CHECKING:
+    from patchsieve.detectors.base import Detector
+
+_SCORING_BATCH = 16
+
+
+def out_of_sample(
+    detector: "Detector", features: torch.Tensor, progress: Progress
+) -> tuple[npt.NDArray[np.float32], torch.Tensor]:
+    """Split the images into folds; score each fold by a model fitted on the others.
+
+    The models of the folds know a little less than the final model, so their scores are a little higher: a
+    threshold from them errs on the side of fewer false alarms.
+
+    Args:
+        detector: its configuration, fold count and seed are used; it is not changed.
+        features: float32 `[N, H, W, C]`, N >= 2.
+        progress: shown one unit an image.
+
+    Returns:
+        Image scores float32 `[N]` and patch scores float32 `[N, H, W]`, on the CPU.
+    """
+    images = len(features)
+    scores = np.empty(images, dtype=np.float32)
+    patch_maps = torch.empty(features.shape[:3])
+    order = np.random.default_rng(detector.seed).permutation(images)
+    with staged(progress, "calibration on unseen images", images) as stage:
+        for fold in np.array_split(order, min(detector.folds, images)):
+            rest = np.setdiff1d(order, fold)
+            model = detector.for_fewer(len(rest))
+            model.learn(features[torch.from_numpy(rest)])
+            for batch in np.array_split(fold, -(-len(fold) // _SCORING_BATCH)):
+                image_scores, patch_scores = model.score(features[torch.from_numpy(batch)])
+                scores[batch] = image_scores.cpu().numpy()
+                patch_maps[torch.from_numpy(batch)] = patch_scores.cpu()
+                stage.advance(len(batch))
+    return scores, patch_maps

@@ -1,0 +1,81 @@
+"""Detectors by name, from settings or from a model file."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from patchsieve.bank import read_container
+from patchsieve.detectors.base import Detector
+from patchsieve.detectors.patchcore import PatchCore
+from patchsieve.detectors.softpatch import SoftPatch
+from patchsieve.errors import ConfigError, ModelFileError
+
+DETECTORS: dict[str, type[Detector]] = {detector.system: detector for detector in (SoftPatch, PatchCore)}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "backbone": "timm:wide_resnet50_2",
+        "layers": ["layer2", "layer3"],
+        "image_size": 256,
+        "crop": 224,
+        "dims": 1024,
+    }
+}
+
+
+def make_detector(name: str, settings: Mapping[str, Any] | None = None) -> Detector:
+    """Build an unfitted detector.
+
+    Args:
+        name: a key of `DETECTORS`.
+        settings: constructor arguments by name, as YAML or the command line give them.
+
+    Raises:
+        ConfigError: there is no such detector or setting, or a value is of the wrong kind.
+    """
+    detector = DETECTORS.get(name)
+    if detector is None:
+        raise ConfigError(f"there is no detector {name!r}; choose one of {', '.join(DETECTORS)}")
+    settings = settings or {}
+    hints = get_type_hints(detector)
+    known = [field.name for field in fields(detector)]
+    for key in settings:
+        if key not in known:
+            raise ConfigError(f"{name} has no setting {key!r}; it has {', '.join(known)}")
+    model = detector(**{key: _converted(key, value, hints[key]) for key, value in settings.items()})
+    model.check()
+    return model
+
+
+def _converted(key: str, value: Any, kind: Any) -> Any:
+    try:
+        converted = TypeAdapter(kind, config=ConfigDict(strict=False)).validate_python(value)
+    except ValidationError as error:
+        raise ConfigError(
+            f"the setting {key} cannot be {value!r}: {error.errors()[0]['msg'].lower()}"
+        ) from error
+    # A sequence in the form that scikit-learn's clone compares by value.
+    return tuple(converted) if isinstance(converted, list) else converted
+
+
+def load(path: Path | str, *, device: str = "auto") -> Detector:
+    """Read a model of any system.
+
+    Args:
+        path: a file that `Detector.save` wrote.
+        device: where it shall run.
+
+    Raises:
+        ModelFileError: the file is not a whole model, or what it needs is not the same here.
+        BackboneError: its backbone is not available here.
+    """
+    tensors, kept = read_container(path)
+    detector = DETECTORS.get(str(kept.get("detector")))
+    if detector is None:
+        raise ModelFileError(
+            f"{path} holds a {kept.get('detector')!r} model, which this PatchSieve does not know"
+        )
+    return detector.restored(path, tensors, kept, device=device)

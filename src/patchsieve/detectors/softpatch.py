@@ -1,0 +1,79 @@
+"""SoftPatch: sieve noisy patches out before the bank is built, keep the outlier scores as soft weights."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import torch
+
+from patchsieve.bank import MemoryBank
+from patchsieve.detectors.bank_detector import BankDetector
+from patchsieve.errors import ConfigError
+from patchsieve.progress import SILENT, Progress
+from patchsieve.sieve import LOF, NoiseDiscriminator, make_discriminator, outlier_scores, sieve
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class SoftPatch(BankDetector):
+    """SoftPatch (Jiang et al., NeurIPS 2022, arXiv 2403.14233).
+
+    Features are grouped by position over the training images; a noise discriminator gives every patch an
+    outlier score W (equations 2 to 6); one cut over all patches sieves the worst `tau` out; a greedy k-center
+    coreset of the rest is the memory bank; the outlier scores of its patches are the soft weights, and
+    s = W(m*) |p - m*|_2 is the score of a patch p with nearest bank patch m* (equations 7 and 8).
+
+    Where the authors' code differs from their paper, this follows the paper: k counts neighbours without the
+    patch itself, distances are not squared, and the coreset starts at one random patch among those that stay.
+
+    Attributes:
+        discriminator: ``lof``, ``nearest`` or ``gaussian``.
+        tau: share of all training patches that is sieved out.
+        lof_k: neighbours of the local outlier factor.
+        gaussian_eps: added to the covariance's diagonal, in squared feature units.
+        soft_weights: whether outlier scores weight the anomaly scores.
+
+    Example:
+        >>> model = SoftPatch(tau=0.1, discriminator="nearest")
+        >>> model.get_params()["tau"]
+        0.1
+    """
+
+    system: ClassVar[str] = "softpatch"
+
+    discriminator: str = "lof"
+    tau: float = 0.15
+    lof_k: int = 6
+    gaussian_eps: float = 0.01
+    soft_weights: bool = True
+
+    def noise_discriminator(self) -> NoiseDiscriminator:
+        """Return the discriminator of this configuration. Raises `ConfigError` where there is none."""
+        return make_discriminator(self.discriminator, lof_k=self.lof_k, gaussian_eps=self.gaussian_eps)
+
+    def check(self) -> None:
+        """See `Detector.check`."""
+        super().check()
+        self.noise_discriminator()
+        if not 0 <= self.tau < 1:
+            raise ConfigError(
+                f"tau is {self.tau}: the share of patches to sieve out must be at least 0 and below 1"
+            )
+
+    def for_fewer(self, images: int) -> Self:
+        """See `Detector.for_fewer`: with very few images the local outlier factor uses fewer neighbours."""
+        copy = super().for_fewer(images)
+        discriminator = self.noise_discriminator()
+        if isinstance(discriminator, LOF) and images < discriminator.min_images:
+            # One image left over after a split of two has no neighbour; every discriminator is then undefined.
+            copy.set_params(lof_k=max(1, images - 1))
+        return copy
+
+    def learn(self, features: torch.Tensor, progress: Progress = SILENT) -> None:
+        """See `Detector.learn`."""
+        weights = outlier_scores(features, self.noise_discriminator(), progress=progress)
+        self.bank_ = MemoryBank.build(
+            features,
+            self.coreset_choice(),
+            keep=sieve(weights, self.tau),
+            weights=weights if self.soft_weights else None,
+            progress=progress,
+        )

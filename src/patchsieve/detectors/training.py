@@ -1,0 +1,69 @@
+"""What a model remembers of the images it was fitted on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from patchsieve.images import ImageRecord, ImageSet, Skipped
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """The training images and how they look to models that did not see them.
+
+    Attributes:
+        images: the N images, in order.
+        sizes: int64 `[N, 2]`, (height, width) in pixels.
+        seconds: float64 `[N]`, what extracting each one's features took.
+        scores: anomaly scores float32 `[N]`, out of sample.
+        patch_maps: patch scores float32 `[N, H, W]`, out of sample.
+        skipped: images that were left out, and why.
+    """
+
+    images: ImageSet = field(repr=False)
+    sizes: npt.NDArray[np.int64] = field(repr=False)
+    seconds: npt.NDArray[np.float64] = field(repr=False)
+    scores: npt.NDArray[np.float32] = field(repr=False)
+    patch_maps: torch.Tensor = field(repr=False)
+    skipped: tuple[Skipped, ...] = ()
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Return what belongs among the tensors of a model file."""
+        return {
+            "training.sizes": torch.from_numpy(self.sizes),
+            "training.seconds": torch.from_numpy(self.seconds),
+            "training.scores": torch.from_numpy(self.scores),
+            "training.patch_maps": self.patch_maps,
+        }
+
+    def header(self) -> dict[str, Any]:
+        """Return what belongs into the header of a model file."""
+        return {
+            "root": str(self.images.root),
+            "layout": self.images.layout,
+            "images": [
+                [record.name, None if record.path is None else str(record.path)] for record in self.images
+            ],
+            "skipped": [[skip.name, skip.reason] for skip in self.skipped],
+        }
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> "TrainingRecord":
+        """Rebuild the record from a model file."""
+        records = tuple(
+            ImageRecord(name=name, path=None if path is None else Path(path), split="train")
+            for name, path in header["images"]
+        )
+        return cls(
+            images=ImageSet(Path(header["root"]), header["layout"], records),
+            sizes=tensors["training.sizes"].numpy(),
+            seconds=tensors["training.seconds"].numpy(),
+            scores=tensors["training.scores"].numpy(),
+            patch_maps=tensors["training.patch_maps"],
+            skipped=tuple(Skipped(name, reason) for name, reason in header["skipped"]),
+        )

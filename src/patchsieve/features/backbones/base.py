@@ -1,0 +1,71 @@
+"""What a backbone is, and helpers that all kinds of backbones share."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+
+from patchsieve.errors import BackboneError
+from patchsieve.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+
+
+class Backbone(ABC):
+    """A frozen network that turns images into feature maps of chosen layers.
+
+    Attributes:
+        name: as the user writes it, e.g. ``efficientnet_lite0``.
+        layers: the layers whose outputs are taken, shallow to deep.
+        weights_hash: SHA-256 of the weights, hex: models made with other weights do not fit.
+        mean: per RGB channel, what the network was trained with, on the scale 0 to 1.
+        std: likewise.
+    """
+
+    name: str
+    layers: tuple[str, ...]
+    weights_hash: str
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    @abstractmethod
+    def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Run float32 `[B, 3, h, w]`; return one float32 `[B, C_i, h_i, w_i]` per layer, in order of `layers`."""
+
+    @abstractmethod
+    def to(self, device: torch.device) -> None:
+        """Move the network to a device.
+
+        Raises:
+            BackboneError: this kind of backbone cannot run there.
+        """
+
+
+def hash_tensors(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:
+    """Return the SHA-256 of named tensors, independent of the file they came from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors, key=lambda item: item[0]):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def choose_layers(
+    name: str, wanted: Sequence[str] | None, default: Sequence[str], known: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the wanted layers (or the defaults) in network order.
+
+    Raises:
+        BackboneError: a wanted layer does not exist; the text lists those that do.
+    """
+    layers = tuple(wanted or default)
+    unknown = [layer for layer in layers if layer not in known]
+    if unknown:
+        raise BackboneError(f"{name} has no layer {', '.join(map(repr, unknown))}; it has {', '.join(known)}")
+    return tuple(sorted(set(layers), key=list(known).index))

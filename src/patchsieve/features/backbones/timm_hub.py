@@ -1,0 +1,126 @@
+"""Any network of the timm library, with weights from the hub, from a local file, or random."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from patchsieve.errors import BackboneError
+from patchsieve.features.backbones.base import Backbone, choose_layers, hash_tensors
+
+RANDOM = "random"
+_RESNET_DEFAULT = ("layer2", "layer3")
+
+
+class TimmBackbone(Backbone):
+    """A timm network, `timm:NAME`, `timm:NAME@FILE` or `timm:NAME@random`.
+
+    Layers are called as timm calls the modules they come from, e.g. ``layer2`` of a ResNet or ``blocks.8`` of
+    a vision transformer. The papers use ``timm:wide_resnet50_2`` with ``layer2`` and ``layer3``, which are the
+    default for ResNets; other networks default to the two middle ones of their feature levels.
+
+    Args:
+        name: the whole name, with the prefix.
+        layers: modules to take, None for the default.
+
+    Raises:
+        BackboneError: timm is not usable here, has no such network or layer, or the weights cannot be had.
+    """
+
+    def __init__(self, name: str, layers: Sequence[str] | None = None) -> None:
+        self.name = name
+        model, _, weights = name.removeprefix("timm:").partition("@")
+        timm = _import_timm(name)
+        if not timm.is_model(model):
+            raise BackboneError(
+                f"timm {timm.__version__} has no network {model!r}; timm.list_models() lists them"
+            )
+        overlay = self._weights_source(timm, model, weights)
+        self._network = self._create(timm, model, overlay, layers)
+        self.weights_hash = hash_tensors(self._network.state_dict().items())
+        configuration = timm.get_pretrained_cfg(model)
+        self.mean, self.std = tuple(configuration.mean), tuple(configuration.std)
+
+    def _weights_source(self, timm: Any, model: str, weights: str) -> dict[str, str] | None:
+        """Return timm's overlay naming a local file, an empty one for the hub, None for random weights."""
+        if weights == RANDOM:
+            return None
+        if weights:
+            if not Path(weights).is_file():
+                raise BackboneError(f"there is no weights file {weights} for {self.name}")
+            return {"file": weights}
+        cached = _in_hub_cache(timm, model)
+        return {"file": str(cached)} if cached else {}
+
+    def _create(
+        self, timm: Any, model: str, overlay: dict[str, str] | None, layers: Sequence[str] | None
+    ) -> Any:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            known = timm.create_model(model, features_only=True).feature_info.module_name()
+        default = _RESNET_DEFAULT if set(_RESNET_DEFAULT) <= set(known) else _middle(known)
+        self.layers = choose_layers(self.name, layers, default, known)
+        indices = [known.index(layer) for layer in self.layers]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            try:
+                network = timm.create_model(
+                    model,
+                    features_only=True,
+                    out_indices=indices,
+                    pretrained=overlay is not None,
+                    pretrained_cfg_overlay=overlay,
+                )
+            except Exception as error:
+                # The hub's client, timm and torch each raise their own; the way out is the same for all.
+                raise BackboneError(_no_weights(self.name, model, overlay, error)) from error
+        return network.eval().requires_grad_(False)
+
+    def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """See `Backbone`."""
+        return list(self._network(images))
+
+    def to(self, device: torch.device) -> None:
+        """See `Backbone`."""
+        self._network.to(device)
+
+
+def _middle(known: Sequence[str]) -> tuple[str, ...]:
+    centre = len(known) // 2
+    return tuple(known[max(0, centre - 1) : centre + 1])
+
+
+def _import_timm(name: str) -> Any:
+    try:
+        import timm
+    except ImportError as error:
+        raise BackboneError(f"{name} needs timm: pip install 'patchsieve[timm]'") from error
+    except RuntimeError as error:
+        # A torchvision built for another torch raises this while its operators register.
+        raise BackboneError(
+            f"{name} needs timm, and timm needs a torchvision that fits this torch {torch.__version__}: {error}"
+        ) from error
+    return timm
+
+
+def _in_hub_cache(timm: Any, model: str) -> Path | None:
+    """Look for the weights in the hub's local cache, without asking the network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = timm.get_pretrained_cfg(model).hf_hub_id
+    for file in ("model.safetensors", "pytorch_model.bin") if repository else ():
+        found = try_to_load_from_cache(repository, file)
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def _no_weights(name: str, model: str, overlay: dict[str, str] | None, error: Exception) -> str:
+    first_line = str(error).strip().partition("\n")[0]
+    if overlay and "file" in overlay:
+        return f"the weights file {overlay['file']} does not fit {name}: {first_line}"
+    return (
+        f"the weights of {name} are not on this machine and cannot be downloaded ({first_line}). Three ways out: "
+        f"connect to the internet and run once; fetch the file elsewhere and give it as --backbone timm:{model}@FILE; "
+        "or use a bundled backbone, --backbone efficientnet_lite0"
+    )

@@ -1,0 +1,101 @@
+"""Extractors from settings, and the identity that a model file keeps of its extractor."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from patchsieve.errors import ConfigError
+from patchsieve.features.backbones import make_backbone
+from patchsieve.features.embedding import PatchAggregation
+from patchsieve.features.extraction import FeatureExtractor
+from patchsieve.images.preprocessing import Preprocessing, Size
+
+
+def make_extractor(
+    *,
+    backbone: str,
+    layers: Sequence[str] | None = None,
+    image_size: int | Size = 256,
+    crop: int | Size | None = 224,
+    patch_size: int = 3,
+    patch_stride: int = 1,
+    dims: int | None = None,
+    device: str = "auto",
+    batch_size: int = 16,
+) -> FeatureExtractor:
+    """Build the extractor for these settings, the backbone with its weights on the device.
+
+    Raises:
+        ConfigError: a setting cannot work.
+        BackboneError: the backbone is not available here.
+    """
+    network = make_backbone(backbone, layers)
+    preprocessing = Preprocessing(
+        _size(image_size), None if crop is None else _size(crop), mean=network.mean, std=network.std
+    )
+    aggregation = PatchAggregation(patch_size, patch_stride, dims)
+    place = choose_device(device)
+    network.to(place)
+    return FeatureExtractor(network, preprocessing, aggregation, place, batch_size)
+
+
+def identity(extractor: FeatureExtractor) -> dict[str, Any]:
+    """Return, JSON-able, all that decides about the features: equal identities give equal features."""
+    preprocessing, aggregation = extractor.preprocessing, extractor.aggregation
+    return {
+        "backbone": extractor.backbone.name,
+        "layers": list(extractor.backbone.layers),
+        "weights_sha256": extractor.backbone.weights_hash,
+        "image_size": list(preprocessing.image_size),
+        "crop": None if preprocessing.crop is None else list(preprocessing.crop),
+        "mean": list(preprocessing.mean),
+        "std": list(preprocessing.std),
+        "patch_size": aggregation.patch_size,
+        "patch_stride": aggregation.patch_stride,
+        "dims": aggregation.dims,
+    }
+
+
+def extractor_from_identity(kept: Mapping[str, Any], *, device: str, batch_size: int) -> FeatureExtractor:
+    """Build the extractor with this identity.
+
+    Raises:
+        BackboneError: its backbone is not available here.
+    """
+    crop = kept["crop"]
+    return make_extractor(
+        backbone=kept["backbone"],
+        layers=kept["layers"],
+        image_size=tuple(kept["image_size"]),
+        crop=None if crop is None else tuple(crop),
+        patch_size=kept["patch_size"],
+        patch_stride=kept["patch_stride"],
+        dims=kept["dims"],
+        device=device,
+        batch_size=batch_size,
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; ``auto`` is the first GPU, or the CPU where there is none.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        # torch asserts that it was built with CUDA before it raises anything else.
+        raise ConfigError(f"the device {name!r} is not available here; use --device cpu or auto") from error
+    return device
+
+
+def _size(size: int | Sequence[int]) -> Size:
+    if isinstance(size, int):
+        return size, size
+    height, width = size
+    return int(height), int(width)

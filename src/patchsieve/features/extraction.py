@@ -1,0 +1,187 @@
+"""Images in, patch features out: batches, progress, broken images named and skipped."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from time import perf_counter
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from patchsieve.errors import BrokenImageError, ImagesError
+from patchsieve.features.backbones import Backbone
+from patchsieve.features.embedding import PatchAggregation
+from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
+from patchsieve.images.decoding import decode
+from patchsieve.images.preprocessing import Preprocessing
+from patchsieve.progress import SILENT, Progress, staged
+
+# Images decoded ahead of the backbone, beside the batch that it works on.
+_DECODING_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The patch features of a set of images; one extraction serves any number of detectors.
+
+    Attributes:
+        features: float32 `[N, H, W, C]`.
+        images: the N images, in order.
+        sizes: int64 `[N, 2]`, (height, width) of each image as decoded, in pixels.
+        seconds: float64 `[N]`, each image's share of the time of its batch, decoding waited for included.
+        skipped: images that could not be decoded.
+        extractor: what made them, and can make more like them.
+    """
+
+    features: torch.Tensor = field(repr=False)
+    images: ImageSet = field(repr=False)
+    sizes: npt.NDArray[np.int64] = field(repr=False)
+    seconds: npt.NDArray[np.float64] = field(repr=False)
+    skipped: tuple[Skipped, ...]
+    extractor: "FeatureExtractor" = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def take(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> "Embeddings":
+        """Return the embeddings of some of the images, in the order of `indices`."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        return replace(
+            self,
+            features=self.features[torch.from_numpy(chosen)],
+            images=self.images.with_records([self.images[int(index)] for index in chosen]),
+            sizes=self.sizes[chosen],
+            seconds=self.seconds[chosen],
+        )
+
+
+@dataclass(frozen=True)
+class FeatureExtractor:
+    """A backbone with what stands before and behind it.
+
+    Attributes:
+        backbone: the network, already on `device`.
+        preprocessing: from pixels to the network's input.
+        aggregation: from feature maps to patch features.
+        device: where the network runs.
+        batch_size: images per forward pass.
+    """
+
+    backbone: Backbone
+    preprocessing: Preprocessing
+    aggregation: PatchAggregation
+    device: torch.device
+    batch_size: int = 16
+
+    def shape(self) -> tuple[int, int, int]:
+        """Return (H, W, C) of the embedding of one image, found by running an empty one."""
+        return tuple(self.forward(torch.zeros(1, 3, *self.preprocessing.frame)).shape[1:])  # type: ignore[return-value]
+
+    @torch.inference_mode()
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return patch features float32 `[B, H, W, C]` of preprocessed images float32 `[B, 3, h, w]`."""
+        return self.aggregation(self.backbone(batch.to(self.device)))
+
+    def embed(self, images: ImageSet, *, strict: bool = False, progress: Progress = SILENT) -> Embeddings:
+        """Embed a whole set into memory.
+
+        Args:
+            images: what to embed.
+            strict: raise at the first image that cannot be decoded instead of skipping it.
+            progress: shown one unit an image.
+
+        Raises:
+            BrokenImageError: an image cannot be decoded and `strict` is set.
+            ImagesError: there are no images, or none of them could be decoded.
+        """
+        if not images:
+            raise ImagesError(f"there are no images to work on in {images.root}")
+        # Filled in place: collecting the batches first would hold everything twice while they are joined.
+        features = torch.empty(len(images), *self.shape(), device=self.device)
+        parts = []
+        done = 0
+        for part in self.batches(images, strict=strict, progress=progress):
+            features[done : done + len(part)] = part.features
+            done += len(part)
+            parts.append(replace(part, features=part.features[:0]))
+        skipped = tuple(skip for part in parts for skip in part.skipped)
+        if not done:
+            raise ImagesError(
+                f"none of the {len(images)} images could be decoded; the first: {_words(skipped[0])}"
+            )
+        return Embeddings(
+            features=features[:done],
+            images=images.with_records([record for part in parts for record in part.images]),
+            sizes=np.concatenate([part.sizes for part in parts]),
+            seconds=np.concatenate([part.seconds for part in parts]),
+            skipped=skipped,
+            extractor=self,
+        )
+
+    def batches(
+        self, images: ImageSet, *, strict: bool = False, progress: Progress = SILENT, title: str = "embedding"
+    ) -> Iterator[Embeddings]:
+        """Embed batch by batch, decoding ahead in threads; memory does not grow with the number of images.
+
+        Raises:
+            BrokenImageError: an image cannot be decoded and `strict` is set.
+        """
+        with ThreadPoolExecutor(_DECODING_THREADS) as pool, staged(progress, title, len(images)) as stage:
+            waiting: deque[tuple[ImageRecord, Future[_Decoded]]] = deque()
+            records = iter(images)
+            try:
+                while True:
+                    for record in islice(records, 2 * self.batch_size - len(waiting)):
+                        waiting.append((record, pool.submit(self._prepare, record)))
+                    if not waiting:
+                        return
+                    taken = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                    yield self._run(images, taken, strict)
+                    stage.advance(len(taken))
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+
+    def _prepare(self, record: ImageRecord) -> "_Decoded":
+        pixels = decode(record)
+        return _Decoded(self.preprocessing(pixels), pixels.shape[:2])
+
+    def _run(
+        self, images: ImageSet, taken: "list[tuple[ImageRecord, Future[_Decoded]]]", strict: bool
+    ) -> Embeddings:
+        started = perf_counter()
+        ready: list[tuple[ImageRecord, _Decoded]] = []
+        skipped: list[Skipped] = []
+        for record, future in taken:
+            try:
+                ready.append((record, future.result()))
+            except BrokenImageError as error:
+                if strict:
+                    raise
+                skipped.append(Skipped(record.name, error.reason))
+        if ready:
+            features = self.forward(torch.stack([decoded.tensor for _, decoded in ready]))
+        else:
+            features = torch.empty(0, *self.shape())
+        share = (perf_counter() - started) / max(1, len(ready))
+        return Embeddings(
+            features=features,
+            images=images.with_records([record for record, _ in ready]),
+            sizes=np.array([decoded.size for _, decoded in ready], dtype=np.int64).reshape(-1, 2),
+            seconds=np.full(len(ready), share),
+            skipped=tuple(skipped),
+            extractor=self,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    tensor: torch.Tensor
+    size: tuple[int, int]
+
+
+def _words(skip: Skipped) -> str:
+    return f"{skip.name}: {skip.reason}"

@@ -1,0 +1,143 @@
+"""Noise discriminators: how much of an outlier is each training patch among the patches at its position?
+
+Each follows the paper (Jiang et al., NeurIPS 2022, section 3.2): features are grouped by position over the
+images, and a patch is compared only with the patches that other images have at the same place.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from patchsieve.errors import ConfigError
+from patchsieve.sieve.neighbours import neighbours_by_position
+
+DISCRIMINATORS = ("lof", "nearest", "gaussian")
+
+
+class NoiseDiscriminator(Protocol):
+    """Gives every training patch an outlier score.
+
+    Attributes:
+        name: as the user writes it.
+        min_images: the fewest images that give it meaning.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def min_images(self) -> int: ...  # noqa: D102
+
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """Score float32 `[P, N, C]` (positions, images, channels); returns float32 `[P, N]`, high = outlier."""
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Distance to the nearest patch of another image at the same position (paper, equation 2)."""
+
+    name: str = "nearest"
+    min_images: int = 2
+
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """See `NoiseDiscriminator.score`; the score is a Euclidean distance."""
+        return neighbours_by_position(features, 1)[0][:, :, 0]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Mahalanobis distance under the Gaussian of the position (paper, equation 3).
+
+    Mean and covariance (divisor N - 1) are those of the N patches of the position, with `eps` added to the
+    covariance's diagonal. With centred patches X `[N, C]`, S = X'X / (N - 1) + eps I and x_i' S^-1 x_i is
+    needed for every row. With fewer images than channels the same number comes from the N x N Gram matrix
+    G = XX' (push-through identity): diag(X S^-1 X') = (N - 1) diag(G (G + (N - 1) eps I)^-1).
+
+    Attributes:
+        eps: regularisation of the covariance, in squared feature units.
+    """
+
+    eps: float = 0.01
+    name: str = "gaussian"
+    min_images: int = 2
+
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """See `NoiseDiscriminator.score`; the score is a Mahalanobis distance. Computed in float64."""
+        centred = features.double()
+        centred -= centred.mean(dim=1, keepdim=True)
+        images, channels = centred.shape[1:]
+        squared = self._dual(centred) if images < channels else self._primal(centred)
+        return squared.clamp_(min=0).sqrt_().to(features.dtype)
+
+    def _primal(self, centred: torch.Tensor) -> torch.Tensor:
+        covariance = centred.transpose(1, 2) @ centred / (centred.shape[1] - 1)
+        covariance.diagonal(dim1=1, dim2=2).add_(self.eps)
+        factor = torch.linalg.cholesky(covariance)
+        whitened: torch.Tensor = torch.linalg.solve_triangular(factor, centred.transpose(1, 2), upper=False)
+        return whitened.square().sum(dim=1)
+
+    def _dual(self, centred: torch.Tensor) -> torch.Tensor:
+        scale = centred.shape[1] - 1
+        gram = centred @ centred.transpose(1, 2)
+        regular = gram.clone()
+        regular.diagonal(dim1=1, dim2=2).add_(scale * self.eps)
+        solved = torch.cholesky_solve(gram, torch.linalg.cholesky(regular))
+        return scale * solved.diagonal(dim1=1, dim2=2)
+
+
+@dataclass(frozen=True)
+class LOF:
+    """Local outlier factor of a patch among the patches of its position (paper, equations 4-6).
+
+    k-distance, reachability distance max(k-distance(b), |a - b|), local reachability density (the inverse of
+    its mean over the k neighbours) and the mean ratio of the neighbours' densities to the patch's own.
+    About 1 inside a cluster of any density, above 1 outside.
+
+    Attributes:
+        k: number of neighbours; 6 in the paper.
+
+    References:
+        Breunig et al. (2000), "LOF: identifying density-based local outliers".
+    """
+
+    k: int = 6
+    name: str = "lof"
+
+    @property
+    def min_images(self) -> int:
+        """One more than `k`: a patch is not its own neighbour."""
+        return self.k + 1
+
+    def score(self, features: torch.Tensor) -> torch.Tensor:
+        """See `NoiseDiscriminator.score`; the score is a ratio of densities."""
+        distances, neighbours = neighbours_by_position(features, self.k)
+        positions, images, k = distances.shape
+        flat = neighbours.reshape(positions, images * k)
+        k_distance = distances[:, :, -1].gather(1, flat).view_as(distances)
+        reachability = torch.maximum(k_distance, distances)
+        # The small constant keeps copies of one image (all distances zero) at a factor of one.
+        density = 1.0 / (reachability.mean(dim=2) + 1e-10)
+        neighbour_density = density.gather(1, flat).view_as(distances)
+        return neighbour_density.mean(dim=2) / density
+
+
+def make_discriminator(name: str, *, lof_k: int = 6, gaussian_eps: float = 0.01) -> NoiseDiscriminator:
+    """Return the discriminator called `name`.
+
+    Raises:
+        ConfigError: there is none of that name, or its setting cannot work.
+    """
+    if name == "lof":
+        if lof_k < 1:
+            raise ConfigError(f"lof_k is {lof_k}: the local outlier factor needs at least one neighbour")
+        return LOF(k=lof_k)
+    if name == "nearest":
+        return Nearest()
+    if name == "gaussian":
+        if gaussian_eps <= 0:
+            raise ConfigError(
+                f"gaussian_eps is {gaussian_eps}: it must be positive to keep the covariance regular"
+            )
+        return Gaussian(eps=gaussian_eps)
+    raise ConfigError(f"there is no noise discriminator {name!r}; choose one of {', '.join(DISCRIMINATORS)}")

@@ -1,0 +1,66 @@
+"""Outlier scores of a whole training set, and the cut that sieves the worst patches out."""
+
+import torch
+
+from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.progress import SILENT, Progress, staged
+from patchsieve.sieve.discriminators import NoiseDiscriminator
+
+# Working memory of one block of positions: the N x N distances of each position and a few arrays like them.
+_BLOCK_BYTES = 256 * 2**20
+
+
+def outlier_scores(
+    embeddings: torch.Tensor, discriminator: NoiseDiscriminator, *, progress: Progress = SILENT
+) -> torch.Tensor:
+    """Score every training patch, one block of positions after the other.
+
+    Args:
+        embeddings: float32 `[N, H, W, C]`.
+        discriminator: what scores the patches of one position.
+        progress: shown one unit a position.
+
+    Returns:
+        float32 `[N, H, W]`, high = outlier.
+
+    Raises:
+        ImagesError: there are fewer images than the discriminator needs.
+    """
+    images, height, width, channels = embeddings.shape
+    if images < discriminator.min_images:
+        raise ImagesError(
+            f"the {discriminator.name!r} discriminator needs at least {discriminator.min_images} training images "
+            f"and has {images}: add images, or choose another discriminator or (for lof) a smaller k"
+        )
+    positions = embeddings.reshape(images, height * width, channels)
+    scores = torch.empty(images, height * width, dtype=torch.float32, device=embeddings.device)
+    block = max(1, _BLOCK_BYTES // (16 * images * max(images, channels)))
+    with staged(progress, f"outlier scores ({discriminator.name})", height * width) as stage:
+        for first in range(0, height * width, block):
+            part = positions[:, first : first + block].transpose(0, 1).contiguous()
+            scores[:, first : first + block] = discriminator.score(part).T
+            stage.advance(len(part))
+    return scores.view(images, height, width)
+
+
+def sieve(scores: torch.Tensor, tau: float) -> torch.Tensor:
+    """Decide which patches stay: all but the share `tau` with the highest outlier scores.
+
+    The cut is one for all patches of all images, not one per position or per image (paper, section 3.3).
+
+    Args:
+        scores: outlier scores, float32, any shape.
+        tau: share to drop, 0 <= tau < 1; the number dropped is rounded down.
+
+    Returns:
+        bool, the shape of `scores`: true for the patches that stay.
+
+    Raises:
+        ConfigError: `tau` is out of range.
+    """
+    if not 0 <= tau < 1:
+        raise ConfigError(f"tau is {tau}: the share of patches to sieve out must be at least 0 and below 1")
+    keep = torch.ones(scores.numel(), dtype=torch.bool, device=scores.device)
+    dropped = int(tau * scores.numel())
+    keep[torch.topk(scores.flatten(), dropped).indices] = False
+    return keep.view_as(scores)
