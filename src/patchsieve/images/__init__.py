@@ -1,0 +1,48 @@
+"""Pixels come in: folders, files and arrays become an `ImageSet`, and its images become pixels.
+
+In goes whatever a user has: a folder in a known layout (MVTec AD, BTAD, VisA, magnetic tiles, good/bad, course) or
+in none, files, arrays, Pillow images. Out comes an `ImageSet` of `ImageRecord`s, each with name, split, label and
+mask, from which `decode` gives uint8 RGB `[H, W, 3]`, upright, and `decode_mask` bool `[H, W]`. `inspect_images`
+says what can spoil the work, `inject_noise` spoils it on purpose and writes down how.
+
+This room needs NumPy, Pillow and Pydantic only. `patchsieve.images.preprocessing`, which turns pixels into a
+backbone's input, needs torch and is imported by those who need it.
+"""
+
+from patchsieve.images.collection import ImageRecord, ImageSet, Pixels, Skipped, Split
+from patchsieve.images.decoding import Mask, decode, decode_mask
+from patchsieve.images.duplicates import distinct
+from patchsieve.images.hashing import content_hash
+from patchsieve.images.inspection import ClassCount, Duplicates, InspectionReport, SizeCount, inspect_images
+from patchsieve.images.layouts import LAYOUTS, Layout
+from patchsieve.images.noise import Manifest, ManifestEntry, apply_manifest, inject_noise
+from patchsieve.images.opening import MAX_PIXELS, Header, probe
+from patchsieve.images.reading import read_images
+
+__all__ = [
+    "LAYOUTS",
+    "MAX_PIXELS",
+    "ClassCount",
+    "Duplicates",
+    "Header",
+    "ImageRecord",
+    "ImageSet",
+    "InspectionReport",
+    "Layout",
+    "Manifest",
+    "ManifestEntry",
+    "Mask",
+    "Pixels",
+    "SizeCount",
+    "Skipped",
+    "Split",
+    "apply_manifest",
+    "content_hash",
+    "decode",
+    "decode_mask",
+    "distinct",
+    "inject_noise",
+    "inspect_images",
+    "probe",
+    "read_images",
+]
