@@ -34,17 +34,18 @@ def inspect_images(
     """
     seen: list[Facts] = []
     unreadable: list[Skipped] = []
-    with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        staged(progress, "Inspecting images", len(images)) as stage,
-    ):
-        looks = pool.map(partial(look, max_pixels=max_pixels), images)
-        for record, facts in zip(images, looks, strict=True):
-            if isinstance(facts, BrokenImageError):
-                unreadable.append(Skipped(record.name, facts.reason))
-            else:
-                seen.append(facts)
-            stage.advance()
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
+        with staged(progress, "Inspecting images", len(images)) as stage:
+            looks = pool.map(partial(look, max_pixels=max_pixels), images)
+            for record, facts in zip(images, looks, strict=True):
+                if isinstance(facts, BrokenImageError):
+                    unreadable.append(Skipped(record.name, facts.reason))
+                else:
+                    seen.append(facts)
+                stage.advance()
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that an interrupted inspection ends now
     return _report(images, seen, unreadable)
 
 
