@@ -247,6 +247,18 @@ def test_a_defect_that_the_model_cannot_see_is_said_to_be_outside() -> None:
         assert ("outside the part that the model sees" in text) == said
 
 
+def test_an_alarm_away_from_the_marked_defect_is_not_sold_as_finding_it() -> None:
+    anomaly_map = np.zeros((8, 8), np.float32)
+    anomaly_map[1, 1] = 5.0  # its centre is pixel x = 13, y = 10
+    on, off = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
+    on[11:14, 14:16] = True
+    off[25:30, 40:50] = True
+    for mask, said in ((on, False), (off, True), (None, False)):
+        found = report_image(defective=True, score=5.0, mask=mask, anomaly_map=anomaly_map)
+        text = Page(render(replace(BARE, best=(found,)))).text
+        assert ("right: found, but the peak of the map is not on the marked defect" in text) == said
+
+
 def test_labels_of_training_images_are_reported_and_not_believed() -> None:
     text = Page(render(replace(BARE, suspects=(report_image(defective=False),)))).text
     assert "above the threshold, labelled good" in text

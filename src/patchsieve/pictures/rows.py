@@ -22,6 +22,8 @@ from patchsieve.pictures.overlay import (
 )
 
 THUMBNAIL_SIDE = 320
+# A peak this close to a marked defect, as a share of the longer side, counts as on it: masks are drawn by hand.
+_NEAR = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +156,31 @@ def judged_outcome(image: ReportImage, threshold: float) -> Outcome:
     if image.defective is None:
         return suspect_outcome(image, threshold)
     if above == image.defective:
-        return Outcome(f"right: {'found' if above else 'passed'} ({_truth(image)})", "calm")
-    mistake = "false alarm" if above else "missed"
-    if image.mask is not None and image.mask.any() and not _seen(image.mask, image.box).any():
-        mistake += ", all of it outside the part that the model sees"
-    return Outcome(f"wrong: {mistake} ({_truth(image)})", "alarm")
+        place = (
+            ", but the peak of the map is not on the marked defect" if above and _off_target(image) else ""
+        )
+        return Outcome(f"right: {'found' if above else 'passed'}{place} ({_truth(image)})", "calm")
+    place = ", all of it outside the part that the model sees" if not above and _out_of_sight(image) else ""
+    return Outcome(f"wrong: {'false alarm' if above else 'missed'}{place} ({_truth(image)})", "alarm")
 
 
-def _seen(mask: Mask, box: Box) -> Mask:
-    left, top, right, bottom = (round(edge) for edge in box)
-    return mask[top:bottom, left:right]
+def _off_target(image: ReportImage) -> bool:
+    small = image.thumbnail()
+    if small.mask is None or not small.mask.any():
+        return False
+    height, width = small.mask.shape
+    peak = np.unravel_index(
+        np.nanargmax(place_map(small.anomaly_map, small.box, height, width)), small.mask.shape
+    )
+    distances = np.hypot(*(np.argwhere(small.mask) - peak).T)
+    return bool(distances.min() > _NEAR * max(height, width))
+
+
+def _out_of_sight(image: ReportImage) -> bool:
+    if image.mask is None:
+        return False
+    left, top, right, bottom = (round(edge) for edge in image.box)
+    return bool(image.mask.any() and not image.mask[top:bottom, left:right].any())
 
 
 def _truth(image: ReportImage) -> str:
