@@ -51,7 +51,7 @@ class Preprocessing:
 
     def __call__(self, pixels: Pixels) -> torch.Tensor:
         """Return float32 `[3, h, w]` in the model frame from uint8 RGB `[H, W, 3]`."""
-        image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float()
+        image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
         if image.shape[2:] != self.image_size:
             image = torch.nn.functional.interpolate(
                 image, size=self.image_size, mode="bilinear", antialias=True, align_corners=False
