@@ -122,25 +122,39 @@ def test_widened_eight_bit_values_come_back_exactly(folder: Path, array: np.ndar
     np.testing.assert_array_equal(decode(saved(folder, "wide.png", wide)), grey(array))
 
 
-def test_sixteen_bit_big_endian_tiff(tmp_path: Path) -> None:
-    array = np.array([[0, 255, 256], [4095, 40000, 65535]], ">u2")
-    path = tmp_path / "big.tif"
-    path.write_bytes(big_endian_tiff(array))
+def tiff(data: bytes, width: int, height: int, bits: int, *, order: str = "<", kind: int = 1) -> bytes:
+    """One uncompressed grey strip; `order` as in `struct`, `kind` is the sample format: 1 unsigned, 2 signed."""
+    shorts = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 278: height, 339: kind}
+    longs = {273: 8 + 2 + 9 * 12 + 4, 279: len(data)}
+    entries = [(tag, struct.pack(f"{order}HHIHxx", tag, 3, 1, value)) for tag, value in shorts.items()]
+    entries += [(tag, struct.pack(f"{order}HHII", tag, 4, 1, value)) for tag, value in longs.items()]
+    head = (b"MM" if order == ">" else b"II") + struct.pack(f"{order}HIH", 42, 8, len(entries))
+    return head + b"".join(packed for _, packed in sorted(entries)) + bytes(4) + data
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_sixteen_bit_tiff_in_both_byte_orders(tmp_path: Path, order: str) -> None:
+    array = np.array([[0, 255, 256], [4095, 40000, 65535]], f"{order}u2")
+    path = tmp_path / "grey.tif"
+    path.write_bytes(tiff(array.tobytes(), 3, 2, 16, order=order))
     assert probe(path).bits == 16
     np.testing.assert_array_equal(decode(path), grey(array // 256))
 
 
-def big_endian_tiff(array: np.ndarray) -> bytes:
-    height, width = array.shape
-    offset = 8 + 2 + 8 * 12 + 4
-    entries = [(256, 4, width), (257, 4, height), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, offset)]
-    entries += [(278, 4, height), (279, 4, array.nbytes)]
-    packed = b"".join(
-        struct.pack(">HHI", tag, kind, 1)
-        + (struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value))
-        for tag, kind, value in entries
-    )
-    return b"MM\x00*" + struct.pack(">IH", 8, len(entries)) + packed + bytes(4) + array.tobytes()
+def test_twelve_bit_tiff_is_scaled_by_its_own_full_range(tmp_path: Path) -> None:
+    path = tmp_path / "twelve.tif"
+    path.write_bytes(tiff(bytes.fromhex("fff80000f010"), 4, 1, 12))
+    assert probe(path).bits == 12
+    assert decode(path)[0, :, 0].tolist() == [255, 128, 0, 1]
+
+
+def test_signed_sixteen_bit_tiff_has_fifteen_bits_of_intensity(tmp_path: Path) -> None:
+    path = tmp_path / "signed.tif"
+    path.write_bytes(tiff(np.array([0, 128, 32767], "<i2").tobytes(), 3, 1, 16, kind=2))
+    assert decode(path)[0, :, 0].tolist() == [0, 1, 255]
+    path.write_bytes(tiff(np.array([0, 128, -1], "<i2").tobytes(), 3, 1, 16, kind=2))
+    with pytest.raises(BrokenImageError, match="from -1 to 128, outside the 15-bit range 0 to 32767"):
+        decode(path)
 
 
 def test_sixteen_bit_rgb_keeps_its_high_byte_like_grey(tmp_path: Path) -> None:
@@ -166,6 +180,11 @@ def test_floats_on_another_scale_are_refused(tmp_path: Path, value: float, reaso
     array[1, 1] = value
     with pytest.raises(BrokenImageError, match=reason):
         decode(saved(tmp_path, "other.tif", Image.fromarray(array)))
+
+
+def test_ringing_just_beyond_the_float_scale_is_clipped(tmp_path: Path) -> None:
+    path = saved(tmp_path, "ringing.tif", Image.fromarray(np.array([[-0.09, 0.5, 1.09]], np.float32)))
+    assert decode(path)[0, :, 0].tolist() == [0, 128, 255]
 
 
 def test_32_bit_integers_hold_16_bit_values_or_are_refused(tmp_path: Path) -> None:
@@ -261,6 +280,23 @@ def test_the_first_of_several_frames_is_taken(
     red, blue = (Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 0, 255)))
     path = saved(tmp_path, f"frames.{suffix}", red, save_all=True, append_images=[blue], **options)
     assert (decode(path) == (255, 0, 0)).all()
+
+
+def test_a_jpeg_of_several_pictures_is_a_jpeg(tmp_path: Path) -> None:
+    red, blue = (Image.new("RGB", (16, 16), colour) for colour in ((255, 0, 0), (0, 0, 255)))
+    path = saved(tmp_path, "stereo.jpg", red, format="MPO", save_all=True, append_images=[blue])
+    assert probe(path).format == "JPEG"
+    assert np.abs(decode(path).astype(int) - (255, 0, 0)).max() < 12
+
+
+def test_pixels_may_be_written_to(tmp_path: Path) -> None:
+    grey16 = np.full((3, 4), 300, np.uint16)
+    for name, image in (
+        ("rgb", Image.new("RGB", (4, 3))),
+        ("rgba", Image.new("RGBA", (4, 3), (1, 2, 3, 255))),
+    ):
+        assert decode(saved(tmp_path, f"{name}.png", image)).flags.writeable
+    assert decode(saved(tmp_path, "grey16.png", Image.fromarray(grey16))).flags.writeable
 
 
 def test_what_a_file_is_called_does_not_matter(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_the_count_is_exact_and_the_draw_is_seeded(
     assert inject_noise(shuffled, noise / 100, overlap=overlap, seed=seed) == (noisy, manifest)
 
 
+def test_the_count_is_of_the_number_meant_and_of_good_images_only() -> None:
+    assert int(0.29 * 100) == 28
+    images = arrays_set(100, 40)
+    _, manifest = inject_noise(images, 0.29, overlap=True, seed=0)
+    assert len(manifest.entries) == 29
+    already = ImageRecord("train/bad/x", None, "train", True, pixels=np.zeros((2, 2, 3), np.uint8))
+    contaminated = images.with_records((*images.records, already))
+    assert inject_noise(contaminated, 0.29, overlap=True, seed=0)[1] == manifest
+
+
 def test_a_lower_rate_draws_part_of_a_higher_one_and_seeds_differ() -> None:
     images = arrays_set(100, 40)
     draws = [

@@ -54,6 +54,14 @@ def test_relative_and_absolute_paths_mix(
     assert read_images("a.png").names == ("a.png",)
 
 
+def test_the_home_folder_may_be_a_tilde(
+    tmp_path: Path, save: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "a.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_images("~").names == read_images(["~/a.png"]).names == ("a.png",)
+
+
 def test_joined_data_sets_keep_their_splits(mvtec: Path, save: object) -> None:
     extra = save(mvtec.parent / "extra" / "x.png").parent
     images = read_images([mvtec, extra])

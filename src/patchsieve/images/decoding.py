@@ -26,6 +26,8 @@ def decode(source: ImageRecord | Path | str, *, max_pixels: int = MAX_PIXELS) ->
       12-bit TIFF is scaled by 4095. See `patchsieve.images.rgb` for what is refused.
     - The EXIF orientation is applied. Of several frames or pages the first one is taken.
 
+    The array is new and may be written to, but for a record with uint8 RGB pixels, which gets its own back.
+
     Args:
         source: a file, or a record with a file or with pixels.
         max_pixels: refuse larger images from their header, before any pixel is decoded.
@@ -90,7 +92,8 @@ def pixels_of(image: Image.Image) -> Pixels:
         raise ImagesError("its colour mode is LAB, which is not read; save it as RGB")
     else:
         pixels = np.asarray(image.convert("RGB"))
-    return np.ascontiguousarray(_upright(pixels, orientation_of(image)))
+    # Pillow hands out read-only memory, of which torch complains.
+    return np.require(_upright(pixels, orientation_of(image)), requirements=("C", "W"))
 
 
 def _intensity_bits(image: Image.Image) -> int:

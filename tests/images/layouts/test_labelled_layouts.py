@@ -77,6 +77,15 @@ def test_mvtec_with_training_images_that_nobody_sorted(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_masks_belong_to_defective_test_images_and_the_named_ending_wins(tmp_path: Path) -> None:
+    root = touch(
+        tmp_path, "train/good/1.png", "train/cut/1.png", "test/good/1.png", "test/cut/1.png", "ground_truth/good/1.png",
+        "ground_truth/cut/1.png", "ground_truth/cut/1_mask.png",
+    )  # fmt: skip
+    masks = {one.name: one.mask and one.mask.name for one in read_images(root) if one.mask}
+    assert masks == {"test/cut/1.png": "1_mask.png"}
+
+
 def test_a_mask_is_never_taken_from_a_longer_or_a_shorter_stem(tmp_path: Path) -> None:
     root = touch(
         tmp_path, "train/good/0.png", "test/cut/1.png", "test/cut/11.png", "test/cut/a.b.png", "test/cut/a.png",
@@ -225,8 +234,9 @@ def visa(root: Path, table: str | None) -> Path:
     return root
 
 
-def test_visa_with_its_split(tmp_path: Path) -> None:
-    images = read_images(visa(tmp_path, VISA_CSV) / "candle")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_visa_with_its_split(tmp_path: Path, mark: str) -> None:
+    images = read_images(visa(tmp_path, mark + VISA_CSV) / "candle")
     assert images.layout == "visa"
     assert facts(images) == [
         ("Data/Images/Normal/0000.JPG", "train", False, None, None),
