@@ -80,7 +80,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
         ) from error
     except OSError as error:
         raise ImagesError(f"cannot list the folder {folder}: {error.strerror or error}") from error
-    return sorted(kept, key=lambda entry: (entry.is_symlink(), natural_key(entry.name)))
+    return sorted(kept, key=lambda entry: (entry.is_symlink(), entry.name))
 
 
 def subfolders(folder: Path) -> list[Path]:
