@@ -1,1 +1,38 @@
-"""PatchSieve learns what normal looks like from production images nobody has cleaned, then finds defects."""
+"""PatchSieve learns what *normal* looks like from production images nobody has cleaned, then finds defects.
+
+```python
+from patchsieve import SoftPatch, read_images
+
+train = read_images("line7/2026-11/")
+model = SoftPatch().fit(train)
+result = model.predict("line7/today/")
+model.save("line7.sieve")
+```
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from patchsieve.errors import PatchSieveError
+
+if TYPE_CHECKING:
+    from patchsieve.detectors import PatchCore, Result, SoftPatch, load
+    from patchsieve.images import ImageSet, read_images
+
+__all__ = ["ImageSet", "PatchCore", "PatchSieveError", "Result", "SoftPatch", "load", "read_images"]
+
+_HOMES = {
+    "ImageSet": "patchsieve.images",
+    "PatchCore": "patchsieve.detectors",
+    "Result": "patchsieve.detectors",
+    "SoftPatch": "patchsieve.detectors",
+    "load": "patchsieve.detectors",
+    "read_images": "patchsieve.images",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: what needs no torch shall not wait for it."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'patchsieve' has no attribute {name!r}")

@@ -31,7 +31,9 @@ def replacing(target: Path | str) -> Iterator[Path]:
         yield temporary
         _finish(temporary, target)
     except OSError as error:
-        raise PatchSieveError(f"cannot write {target}: {error.strerror or error}; nothing was left half-written") from error
+        raise PatchSieveError(
+            f"cannot write {target}: {error.strerror or error}; nothing was left half-written"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 

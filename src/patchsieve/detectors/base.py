@@ -1,7 +1,7 @@
 """The interface that all detectors share: fit, predict, suspects, save, load."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -20,7 +20,7 @@ from patchsieve.detectors.result import Result
 from patchsieve.detectors.training import TrainingRecord
 from patchsieve.errors import ConfigError, ImagesError, ModelFileError
 from patchsieve.features import Embeddings, FeatureExtractor, make_extractor
-from patchsieve.images import ImageSet, Skipped, distinct, read_images
+from patchsieve.images import ImageSet, Skipped, content_hash, distinct, read_images
 from patchsieve.progress import SILENT, Progress
 
 
@@ -96,6 +96,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             seconds=embeddings.seconds,
             scores=scores,
             patch_maps=patch_maps,
+            hashes=tuple(content_hash(record) for record in embeddings.images),
             skipped=(*embeddings.images.skipped, *embeddings.skipped),
         )
         self.threshold_ = robust_threshold(scores, self.threshold_quantile)
@@ -149,7 +150,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
 
     def iter_predict(
         self, images: Any, *, strict: bool = False, progress: Progress = SILENT
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Score batch by batch, in memory that does not grow with their number. See `predict`."""
         self._require_fitted()
         if isinstance(images, Embeddings):

@@ -22,6 +22,7 @@ class TrainingRecord:
         seconds: float64 `[N]`, what extracting each one's features took.
         scores: anomaly scores float32 `[N]`, out of sample.
         patch_maps: patch scores float32 `[N, H, W]`, out of sample.
+        hashes: SHA-256 of each image's content, so that it is known again under any name.
         skipped: images that were left out, and why.
     """
 
@@ -30,6 +31,7 @@ class TrainingRecord:
     seconds: npt.NDArray[np.float64] = field(repr=False)
     scores: npt.NDArray[np.float32] = field(repr=False)
     patch_maps: torch.Tensor = field(repr=False)
+    hashes: tuple[str, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = ()
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -49,6 +51,7 @@ class TrainingRecord:
             "images": [
                 [record.name, None if record.path is None else str(record.path)] for record in self.images
             ],
+            "sha256": list(self.hashes),
             "skipped": [[skip.name, skip.reason] for skip in self.skipped],
         }
 
@@ -65,5 +68,6 @@ class TrainingRecord:
             seconds=tensors["training.seconds"].numpy(),
             scores=tensors["training.scores"].numpy(),
             patch_maps=tensors["training.patch_maps"],
+            hashes=tuple(header["sha256"]),
             skipped=tuple(Skipped(name, reason) for name, reason in header["skipped"]),
         )

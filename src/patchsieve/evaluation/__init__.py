@@ -4,6 +4,7 @@ In come labels (0 good, 1 defective) `[N]`, anomaly scores float32 `[N]`, anomal
 bool masks of the same shape; out come plain numbers, None where the data does not define them, never NaN.
 """
 
+from patchsieve.evaluation.evaluate import Evaluation, evaluate
 from patchsieve.evaluation.metrics import (
     ImageMetrics,
     image_metrics,
@@ -12,4 +13,12 @@ from patchsieve.evaluation.metrics import (
     precision_at_n,
 )
 
-__all__ = ["ImageMetrics", "image_metrics", "outlier_auroc", "pixel_auroc", "precision_at_n"]
+__all__ = [
+    "Evaluation",
+    "ImageMetrics",
+    "evaluate",
+    "image_metrics",
+    "outlier_auroc",
+    "pixel_auroc",
+    "precision_at_n",
+]

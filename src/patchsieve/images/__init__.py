@@ -12,6 +12,7 @@ backbone's input, needs torch and is imported by those who need it.
 from patchsieve.images.collection import ImageRecord, ImageSet, Pixels, Skipped, Split
 from patchsieve.images.decoding import Mask, decode, decode_mask
 from patchsieve.images.duplicates import distinct
+from patchsieve.images.exclusions import read_exclusions, without
 from patchsieve.images.hashing import content_hash
 from patchsieve.images.inspection import ClassCount, Duplicates, InspectionReport, SizeCount, inspect_images
 from patchsieve.images.layouts import LAYOUTS, Layout
@@ -44,5 +45,7 @@ __all__ = [
     "inject_noise",
     "inspect_images",
     "probe",
+    "read_exclusions",
     "read_images",
+    "without",
 ]

@@ -6,6 +6,12 @@ needs no other. All maps that are shown together share one `ColourScale`.
 """
 
 from patchsieve.pictures.examples import worst_and_best
+from patchsieve.pictures.model_report import (
+    colour_scale,
+    configuration,
+    model_report,
+    model_warnings,
+)
 from patchsieve.pictures.overlay import FOUND_COLOUR, ColourScale, heat_map, outline, overlay, place_map
 from patchsieve.pictures.report import NextStep, Report, render, write_report
 from patchsieve.pictures.rows import ReportImage
@@ -17,8 +23,12 @@ __all__ = [
     "NextStep",
     "Report",
     "ReportImage",
+    "colour_scale",
+    "configuration",
     "contact_sheet",
     "heat_map",
+    "model_report",
+    "model_warnings",
     "outline",
     "overlay",
     "place_map",

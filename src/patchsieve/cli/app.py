@@ -1,0 +1,36 @@
+"""The commands."""
+
+from typing import Annotated
+
+import typer
+
+from patchsieve.cli.check import check
+from patchsieve.cli.demo import demo
+from patchsieve.cli.evaluate import evaluate
+from patchsieve.cli.fit import fit
+from patchsieve.cli.predict import predict
+from patchsieve.cli.suspects import suspects
+
+app = typer.Typer(
+    help="Learn what normal looks like from images nobody has cleaned, then find and outline defects.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Print the version where it was asked for."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(version_of("patchsieve"))
+        raise typer.Exit
+
+
+for command in (check, fit, predict, suspects, evaluate, demo):
+    app.command()(command)

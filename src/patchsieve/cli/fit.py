@@ -1,0 +1,185 @@
+"""`patchsieve fit`: from a folder nobody has sorted to a model file."""
+
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from patchsieve.cli import settings
+from patchsieve.cli.console import err, out, progress_bars, say, seconds_in_words, size_in_words, warn
+from patchsieve.cli.formats import Device, Layout, Strict
+
+if TYPE_CHECKING:
+    from patchsieve.detectors import Detector
+    from patchsieve.detectors.plan import Plan
+    from patchsieve.images import ImageSet
+
+Folder = Annotated[
+    Path | None, typer.Argument(metavar="DIR", help="Folder of images, in a known layout or in none.")
+]
+Out = Annotated[Path, typer.Option("--out", help="The model file to write.")]
+
+
+def fit(
+    folder: Folder = None,
+    out_file: Out = Path("model.sieve"),
+    detector: Annotated[str | None, typer.Option(help="softpatch (default) or patchcore.")] = None,
+    discriminator: Annotated[str | None, typer.Option(help="lof (default), nearest or gaussian.")] = None,
+    tau: Annotated[float | None, typer.Option(help="Share of patches to sieve out; default 0.15.")] = None,
+    lof_k: Annotated[
+        int | None, typer.Option(help="Neighbours of the local outlier factor; default 6.")
+    ] = None,
+    soft_weights: Annotated[
+        bool | None, typer.Option("--soft-weights/--no-soft-weights", help="Weight scores by outlier scores.")
+    ] = None,
+    coreset: Annotated[str | None, typer.Option(help="greedy (default) or random.")] = None,
+    coreset_ratio: Annotated[
+        float | None, typer.Option(help="Share of patches in the bank; default 0.1.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="efficientnet_lite0, dinov2_vits14, timm:NAME, onnx:FILE.")
+    ] = None,
+    layers: Annotated[str | None, typer.Option(help="Names of layers, separated by commas.")] = None,
+    image_size: Annotated[
+        str | None, typer.Option(help="Pixels after resizing, 256 or HEIGHTxWIDTH.")
+    ] = None,
+    crop: Annotated[str | None, typer.Option(help="Pixels of the centre crop, or none.")] = None,
+    quantile: Annotated[
+        float | None,
+        typer.Option("--threshold-quantile", help="Share of good images to let pass; default 0.99."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random; default 0.")] = None,
+    device: Device | None = None,
+    preset: Annotated[str | None, typer.Option(help="paper: the papers' backbone and layers.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file of settings; flags win over it.")] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print all settings as YAML and exit.")
+    ] = False,
+    exclude: Annotated[Path | None, typer.Option(help="List of training images to leave out.")] = None,
+    report: Annotated[Path | None, typer.Option(help="The HTML report; default: beside the model.")] = None,
+    layout: Layout = "auto",
+    strict: Strict = False,
+) -> None:
+    """Learn what normal looks like and write a model file, and a report beside it."""
+    flags = {
+        "detector": detector,
+        "discriminator": discriminator,
+        "tau": tau,
+        "lof_k": lof_k,
+        "soft_weights": soft_weights,
+        "coreset": coreset,
+        "coreset_ratio": coreset_ratio,
+        "backbone": backbone,
+        "layers": [name.strip() for name in layers.split(",")] if layers else None,
+        "image_size": settings.size(image_size),
+        "threshold_quantile": quantile,
+        "seed": seed,
+        "device": device,
+    }
+    model = build_detector(settings.merged(flags, config, preset) | settings.crop_setting(crop))
+    if print_config:
+        out.print(config_text(model), markup=False, end="")
+        return
+    if folder is None:
+        raise typer.BadParameter("name the folder of images to learn from", param_hint="DIR")
+    fit_and_report(model, training_images(folder, layout, exclude), out_file, report, strict=strict)
+
+
+def build_detector(chosen: dict[str, Any]) -> "Detector":
+    """Return the unfitted detector for these settings. Raises `ConfigError` where they cannot work."""
+    from patchsieve.detectors import make_detector
+
+    name = str(chosen.pop("detector", "softpatch"))
+    return make_detector(name, chosen)
+
+
+def config_text(model: "Detector") -> str:
+    """Return all settings of an unfitted detector as YAML that `--config` takes."""
+    import yaml
+
+    plain = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in model.get_params(deep=False).items()
+    }
+    return str(yaml.safe_dump({"detector": model.system, **plain}, sort_keys=False, default_flow_style=None))
+
+
+def training_images(folder: Path, layout: str, exclude: Path | None) -> "ImageSet":
+    """Return the images to learn from: the train part, less copies and what the user left out."""
+    from patchsieve.images import distinct, read_exclusions, read_images, without
+
+    images = read_images(folder, layout).train
+    if exclude is not None:
+        images = without(images, read_exclusions(exclude))
+    return distinct(images)
+
+
+def fit_and_report(
+    model: "Detector", images: "ImageSet", out_file: Path, report: Path | None, *, strict: bool
+) -> None:
+    """Fit, save and report, telling the user what happens."""
+    from patchsieve.detectors.plan import plan_fit
+    from patchsieve.pictures import NextStep, model_report, write_report
+
+    started = perf_counter()
+    extractor = model.make_extractor()
+    _show_plan(plan_fit(model, extractor, len(images)))
+    with progress_bars() as progress:
+        model.fit(extractor.embed(images, strict=strict, progress=progress), progress=progress)
+    model.save(out_file)
+    took = seconds_in_words(perf_counter() - started)
+    say(f"model: {out_file} ({size_in_words(out_file.stat().st_size)}), fitted in {took}")
+    tell_training(model)
+    root = images.root
+    steps = (
+        NextStep(
+            "Look at the suspects below; list the truly defective ones in a file and fit again without them.",
+            f"patchsieve fit {root} --exclude defective.txt --out {out_file}",
+        ),
+        NextStep("Score new images.", f"patchsieve predict {out_file} NEW_IMAGES --out results/"),
+    )
+    target = report or out_file.with_suffix(".html")
+    headline = (
+        f"{type(model).__name__} learnt what is normal from {len(model.training_.images)} images in {root}."
+    )
+    write_report(
+        model_report(model, title=f"{out_file.stem}: fitted", headline=headline, next_steps=steps), target
+    )
+    say(f"report: {target}")
+
+
+def tell_training(model: "Detector") -> None:
+    """Say what was skipped, what limits the model, and how many training images are suspect."""
+    from patchsieve.pictures import model_warnings
+
+    skipped = model.training_.skipped
+    for skip in skipped[:5]:
+        warn(f"skipped {skip.name}: {skip.reason}")
+    if len(skipped) > 5:
+        warn(f"skipped {len(skipped) - 5} more; the report lists all {len(skipped)}")
+    for text in model_warnings(model):
+        warn(text)
+    above = int((model.training_.scores > model.threshold_).sum())
+    say(
+        f"threshold {model.threshold_:.4g}; {above} of {len(model.training_.images)} training images are above it: "
+        "patchsieve suspects shows them"
+    )
+
+
+def _show_plan(plan: "Plan") -> None:
+    height, width, channels = plan.shape
+    table = Table("plan", "", box=None, pad_edge=False, show_header=False)
+    table.add_row("images", f"{plan.images}, each {height} x {width} patches of {channels} channels")
+    if plan.bank:
+        table.add_row("memory bank", f"about {plan.bank:,} patches")
+    for what, size in plan.stages:
+        table.add_row(what, size_in_words(size))
+    table.add_row("memory at most", f"{size_in_words(plan.peak)} of {size_in_words(plan.available)} free")
+    table.add_row("embedding", f"about {seconds_in_words(plan.embedding_seconds)} on this machine")
+    err.print(table)
+    if not plan.fits:
+        warn(
+            "this may not fit into memory: use fewer images, a smaller --image-size or a smaller --coreset-ratio"
+        )

@@ -1,0 +1,38 @@
+"""Options that several commands share."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+Layout = Annotated[
+    str,
+    typer.Option("--layout", help="Folder layout: auto, mvtec, btad, visa, mtd, good_bad, course or folder."),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Stop at the first image that cannot be decoded instead of skipping it."),
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, ... or auto.")]
+
+
+class ReportFormat(StrEnum):
+    """How a report is printed."""
+
+    table = "table"
+    json = "json"
+
+
+class RowsFormat(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class MapsFormat(StrEnum):
+    """How raw anomaly maps are written."""
+
+    npy = "npy"
+    tiff = "tiff"

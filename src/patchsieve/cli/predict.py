@@ -1,0 +1,92 @@
+"""`patchsieve predict`: score images with a model."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchsieve.cli.console import progress_bars, say, warn
+from patchsieve.cli.formats import Device, Layout, MapsFormat, RowsFormat, Strict
+from patchsieve.cli.tables import SKIPPED, Row, csv_text, rows_of, show
+from patchsieve.errors import ImagesError
+from patchsieve.files import write_text
+
+if TYPE_CHECKING:
+    from patchsieve.detectors import Detector, Result
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by fit.")]
+
+
+def predict(
+    model_file: Model,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images and folders of images.")],
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for predictions.csv, overlays and maps.")
+    ] = None,
+    overlays: Annotated[
+        bool, typer.Option("--overlays", help="Write each image with its heat map over it.")
+    ] = False,
+    maps: Annotated[MapsFormat | None, typer.Option(help="Write each raw anomaly map.")] = None,
+    format: Annotated[RowsFormat, typer.Option(help="How to print.")] = RowsFormat.table,
+    layout: Layout = "auto",
+    strict: Strict = False,
+    device: Device = "auto",
+) -> None:
+    """Score images and hold them against the threshold. The CSV's columns are described in the manual."""
+    from patchsieve.detectors import load
+    from patchsieve.images import read_images
+
+    if out_dir is None and (overlays or maps):
+        raise typer.BadParameter("overlays and maps need a folder to go to: --out DIR", param_hint="--out")
+    model = load(model_file, device=device)
+    images = read_images(paths[0] if len(paths) == 1 else paths, layout)
+    write = _writer(model, out_dir, overlays, maps)
+    rows: list[Row] = []
+    try:
+        with (
+            progress_bars(transient=True) as progress,
+            closing(model.iter_predict(images, strict=strict, progress=progress)) as results,
+        ):
+            for result in results:
+                write(result)
+                rows += rows_of(result)
+    finally:
+        # Interrupted or stopped by a broken image: what was scored until then is not lost.
+        if out_dir is not None and rows:
+            write_text(out_dir / "predictions.csv", csv_text(rows))
+            say(f"{len(rows)} of {len(images)} images are in {out_dir / 'predictions.csv'}")
+    show(rows, format)
+    skipped = [row for row in rows if row["verdict"] == SKIPPED]
+    if len(skipped) == len(rows):
+        raise ImagesError(
+            f"none of the {len(rows)} images could be decoded; the first: {skipped[0]['image']}: {skipped[0]['note']}"
+        )
+    if skipped:
+        warn(f"{len(skipped)} of {len(rows)} images could not be decoded and have no verdict")
+
+
+def _writer(
+    model: "Detector", out_dir: Path | None, overlays: bool, maps: MapsFormat | None
+) -> "Callable[[Result], None]":
+    """Return what writes the pictures of one batch."""
+    from patchsieve.images import decode
+    from patchsieve.pictures import colour_scale, overlay
+    from patchsieve.pictures.files import file_name, write_npy, write_picture, write_tiff
+
+    scale = colour_scale(model)
+
+    def write(result: "Result") -> None:
+        if out_dir is None:
+            return
+        for record, anomaly_map, box in zip(result.images, result.maps, result.boxes.tolist(), strict=True):
+            if overlays:
+                picture = overlay(decode(record), anomaly_map, scale, tuple(box))
+                write_picture(out_dir / "overlays" / file_name(record.name, ".png"), picture)
+            if maps is MapsFormat.npy:
+                write_npy(out_dir / "maps" / file_name(record.name, ".npy"), anomaly_map)
+            elif maps is MapsFormat.tiff:
+                write_tiff(out_dir / "maps" / file_name(record.name, ".tiff"), anomaly_map, result.threshold)
+
+    return write

@@ -1,0 +1,70 @@
+"""`patchsieve suspects`: the training images that look defective."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from patchsieve.cli.console import say
+from patchsieve.cli.formats import RowsFormat
+from patchsieve.cli.predict import Model
+from patchsieve.cli.tables import csv_text, rows_of, show
+from patchsieve.files import write_text
+
+if TYPE_CHECKING:
+    from patchsieve.detectors import Detector, Result
+
+
+def suspects(
+    model_file: Model,
+    top: Annotated[
+        int | None, typer.Option(help="How many to show; default: those above the threshold.", min=1)
+    ] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for suspects.csv and pictures.")
+    ] = None,
+    format: Annotated[RowsFormat, typer.Option(help="How to print.")] = RowsFormat.table,
+) -> None:
+    """Rank the training images by how defective they look to models that did not see them.
+
+    Delete the lines of good images from suspects.csv and give the rest to fit as --exclude.
+    """
+    from patchsieve.detectors import load
+
+    model = load(model_file, device="cpu")
+    ranked = model.suspects(top)
+    # Files that fit could not read are not suspects.
+    rows = [row for row in rows_of(ranked) if row["image"] in set(ranked.images.names)]
+    show(rows, format)
+    if not rows:
+        say(
+            f"no training image is above the threshold {model.threshold_:.4g}; --top 20 shows the highest anyway"
+        )
+    if out_dir is not None and rows:
+        write_text(out_dir / "suspects.csv", csv_text(rows))
+        say(f"list: {out_dir / 'suspects.csv'}")
+        _pictures(model, ranked, out_dir)
+
+
+def _pictures(model: "Detector", ranked: "Result", out_dir: Path) -> None:
+    from patchsieve.errors import BrokenImageError
+    from patchsieve.images import decode
+    from patchsieve.pictures import colour_scale, contact_sheet, overlay
+    from patchsieve.pictures.files import write_picture
+
+    scale = colour_scale(model)
+    cells, captions = [], []
+    for index, record in enumerate(ranked.images):
+        try:
+            pixels = decode(record)
+        except BrokenImageError as error:
+            say(f"no picture of {record.name}: {error.reason}")
+            continue
+        left, top, right, bottom = ranked.boxes[index].tolist()
+        marked = overlay(pixels, ranked.maps[index], scale, (left, top, right, bottom))
+        write_picture(out_dir / f"{index + 1:03d}_{Path(record.name).stem}.png", marked)
+        cells.append((pixels, marked))
+        captions.append(f"{index + 1}. {record.name}  {ranked.scores[index]:.3g}")
+    if cells:
+        write_picture(out_dir / "suspects.png", contact_sheet(cells, captions))
+        say(f"pictures: {out_dir / 'suspects.png'} and one for each")

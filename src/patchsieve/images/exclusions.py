@@ -1,0 +1,60 @@
+"""A list of images to leave out, as a person wrote it down or `patchsieve suspects` did."""
+
+import csv
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from patchsieve.errors import ImagesError
+from patchsieve.images.collection import ImageSet, Skipped
+
+
+def read_exclusions(path: Path | str) -> tuple[str, ...]:
+    """Read names of images from a file: one a line, or the column ``image`` of a CSV with a header.
+
+    Empty lines and lines that begin with ``#`` do not count.
+
+    Raises:
+        ImagesError: the file cannot be read as text.
+    """
+    path = Path(path)
+    try:
+        # utf-8-sig: spreadsheet programs put a byte-order mark first.
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise ImagesError(f"cannot read the list of images to exclude, {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ImagesError(f"the list of images to exclude, {path}, is not UTF-8 text") from error
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    if lines and "image" in next(csv.reader(lines[:1])):
+        return tuple(row["image"] for row in csv.DictReader(lines) if row["image"])
+    return tuple(line.strip() for line in lines)
+
+
+def without(images: ImageSet, names: Collection[str]) -> ImageSet:
+    """Return the set without the images named, which are listed as skipped.
+
+    Args:
+        images: the set.
+        names: names of images in it, or paths of their files.
+
+    Raises:
+        ImagesError: a name belongs to no image of the set; silently keeping a defect would be worse.
+    """
+    wanted = set(names)
+    matched = {
+        record.name: {record.name, str(record.path)} & wanted
+        for record in images
+        if record.name in wanted or str(record.path) in wanted
+    }
+    unknown = sorted(wanted.difference(*matched.values()))
+    if unknown:
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+        raise ImagesError(
+            f"to be excluded, but not among the {len(images)} training images of {images.root}: "
+            f"{', '.join(unknown[:3])}{more}"
+        )
+    kept = images.where(lambda record: record.name not in matched)
+    return replace(
+        kept, skipped=(*images.skipped, *(Skipped(name, "excluded by the user") for name in matched))
+    )

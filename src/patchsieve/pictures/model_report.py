@@ -1,0 +1,171 @@
+"""Reports about a fitted model: what it learnt, and how it did on labelled images."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
+from platform import python_version
+from typing import Any
+
+import numpy as np
+import yaml
+
+from patchsieve.detectors import Detector, Result
+from patchsieve.errors import BrokenImageError
+from patchsieve.evaluation import Evaluation
+from patchsieve.images import Mask, Skipped, decode, decode_mask
+from patchsieve.pictures.examples import worst_and_best
+from patchsieve.pictures.overlay import ColourScale
+from patchsieve.pictures.report import NextStep, Report
+from patchsieve.pictures.rows import ReportImage
+
+# The pixel score that normal surface often reaches: the dark end of the colour scale.
+_TYPICAL = 0.9
+_MOST_SUSPECTS = 20
+_FEWEST_SUSPECTS = 6
+_EXAMPLES = 6
+_PACKAGES = ("patchsieve", "torch", "numpy", "pillow", "scikit-learn")
+
+
+def model_report(
+    model: Detector,
+    *,
+    title: str,
+    headline: str,
+    next_steps: Sequence[NextStep] = (),
+    evaluation: Evaluation | None = None,
+) -> Report:
+    """Say what a model learnt from its training images and, if it was evaluated, how it did.
+
+    Args:
+        model: fitted; its training images are shown where their files are still in place.
+        title: of the page.
+        headline: one or two plain sentences.
+        next_steps: what the reader may do now.
+        evaluation: adds the judgement of labelled images.
+    """
+    report: dict[str, Any] = {
+        "title": title,
+        "created": datetime.now().astimezone(),
+        "headline": headline,
+        "scale": colour_scale(model),
+        "threshold": model.threshold_,
+        "next_steps": tuple(next_steps),
+        "facts": _facts(model),
+        "training_scores": model.training_.scores,
+        "suspects": _suspects(model),
+        "config": configuration(model),
+        "versions": {"python": python_version(), **{package: version(package) for package in _PACKAGES}},
+        "timings": model.timings_,
+    }
+    skipped: tuple[Skipped, ...] = model.training_.skipped
+    warnings = [*model_warnings(model)]
+    if evaluation is not None:
+        report |= _judgement(evaluation)
+        skipped += evaluation.result.skipped
+        warnings += evaluation.notes
+    return Report(**report, skipped=skipped, warnings=tuple(warnings))
+
+
+def colour_scale(model: Detector) -> ColourScale:
+    """Return the one scale for all pictures of a model: dark where normal surface is, the threshold in its middle."""
+    typical = float(np.quantile(model.training_.patch_maps.numpy(), _TYPICAL))
+    return ColourScale.from_training(typical, model.threshold_)
+
+
+def configuration(model: Detector) -> str:
+    """Return the exact configuration as YAML, layers and sizes as they were resolved."""
+    settings = model.get_params(deep=False) | {"layers": list(model.extractor_.backbone.layers)}
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    text: str = yaml.safe_dump({"detector": model.system, **plain}, sort_keys=False, default_flow_style=None)
+    return text
+
+
+def model_warnings(model: Detector) -> tuple[str, ...]:
+    """Say what limits a model, in sentences."""
+    warnings = []
+    images = len(model.training_.images)
+    if images < 50:
+        warnings.append(
+            f"only {images} training images: the threshold is a rough estimate, expect it to move when more are added"
+        )
+    preprocessing = model.extractor_.preprocessing
+    if preprocessing.crop is not None:
+        seen = (
+            preprocessing.crop[0]
+            * preprocessing.crop[1]
+            / (preprocessing.image_size[0] * preprocessing.image_size[1])
+        )
+        if seen < 1:
+            warnings.append(
+                f"the centre crop leaves out the outer {100 * (1 - seen):.0f} % of every image, as in the papers: "
+                "defects there are not seen; fit with --crop none to inspect whole images"
+            )
+    return tuple(warnings)
+
+
+def report_images(result: Result, indices: Sequence[int]) -> tuple[ReportImage, ...]:
+    """Return some of a result's images for a report, thumbnails only; those whose files are gone are left out."""
+    images = []
+    for index in indices:
+        record = result.images[index]
+        try:
+            pixels = decode(record)
+            mask: Mask | None = decode_mask(record.mask) if record.mask is not None else None
+        except BrokenImageError:
+            # Scored once, but moved or broken since: the table still has its score.
+            continue
+        left, top, right, bottom = result.boxes[index].tolist()
+        image = ReportImage(
+            name=record.name,
+            pixels=pixels,
+            anomaly_map=result.maps[index],
+            box=(left, top, right, bottom),
+            score=float(result.scores[index]),
+            mask=mask,
+            defective=record.defective,
+            defect=record.defect,
+        )
+        images.append(image.thumbnail())
+    return tuple(images)
+
+
+def _suspects(model: Detector) -> tuple[ReportImage, ...]:
+    above = int((model.training_.scores > model.threshold_).sum())
+    suspects = model.suspects(min(_MOST_SUSPECTS, max(_FEWEST_SUSPECTS, above)))
+    return report_images(suspects, range(len(suspects)))
+
+
+def _judgement(evaluation: Evaluation) -> dict[str, Any]:
+    result = evaluation.result
+    worst, best = worst_and_best(evaluation.labels, result.scores, result.threshold, _EXAMPLES)
+    return {
+        "test_scores": result.scores,
+        "test_labels": evaluation.labels,
+        "image_metrics": evaluation.image,
+        "pixel_auroc": evaluation.pixel_auroc,
+        "worst": report_images(result, worst),
+        "best": report_images(result, best),
+    }
+
+
+def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
+    extractor = model.extractor_
+    training = model.training_
+    height, width = extractor.preprocessing.frame
+    rows = [
+        (
+            "Training images",
+            f"{len(training.images)} from {training.images.root} (layout {training.images.layout})",
+        ),
+        ("Detector", model.system),
+        ("Backbone", f"{extractor.backbone.name}, layers {', '.join(extractor.backbone.layers)}"),
+        ("Model frame", f"{width} x {height} pixels"),
+        (
+            "Threshold",
+            f"{model.threshold_:.4g} (lets {100 * model.threshold_quantile:.3g} % of good images pass)",
+        ),
+    ]
+    bank = getattr(model, "bank_", None)
+    if bank is not None:
+        rows.insert(3, ("Memory bank", f"{len(bank):,} patches of {bank.features.shape[1]} channels"))
+    return tuple(rows)
