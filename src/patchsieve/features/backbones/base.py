@@ -69,3 +69,17 @@ def choose_layers(
     if unknown:
         raise BackboneError(f"{name} has no layer {', '.join(map(repr, unknown))}; it has {', '.join(known)}")
     return tuple(sorted(set(layers), key=list(known).index))
+
+
+def cannot_run(name: str, images: torch.Tensor, error: Exception) -> str:
+    """Say that a network does not take these images `[B, 3, h, w]`, as many of them are made for one size."""
+    batch, _, height, width = images.shape
+    return (
+        f"{name} cannot run on {batch} images of {height}x{width} pixels; "
+        f"check image_size, crop and batch_size ({one_line(error)})"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """Return the text of another library's error without its line breaks."""
+    return " ".join(str(error).split())

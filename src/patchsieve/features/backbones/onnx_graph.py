@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from patchsieve.errors import BackboneError
-from patchsieve.features.backbones.base import Backbone, choose_layers, hash_file
+from patchsieve.features.backbones.base import Backbone, cannot_run, choose_layers, hash_file, one_line
 
 DINOV2 = "dinov2_vits14"
 # The ninth of the twelve encoder blocks; see docs/backbones.md for the comparison.
@@ -19,8 +19,8 @@ class OnnxBackbone(Backbone):
     """Any ONNX graph with one image input `[B, 3, h, w]` and feature maps as tensors of the graph.
 
     A layer is the name of a tensor in the graph, an output or an inner one, of shape `[B, C, h, w]`, or of
-    shape `[B, T, C]` for the tokens of a vision transformer, whose last square number of tokens are taken as
-    the grid (leading class and register tokens are left out).
+    shape `[B, T, C]` for the tokens of a vision transformer, of which the last are taken as the largest grid of
+    the images' shape that T allows (leading class and register tokens are left out).
 
     Args:
         path: the `.onnx` file.
@@ -40,7 +40,9 @@ class OnnxBackbone(Backbone):
             model = onnx.load(str(path))
         except Exception as error:
             # protobuf raises its own class, onnx others; all of them mean that this is no ONNX file.
-            raise BackboneError(f"{path} cannot be read as an ONNX model: {error}") from error
+            raise BackboneError(f"{path} cannot be read as an ONNX model: {one_line(error)}") from error
+        if not model.graph.input or not model.graph.output:
+            raise BackboneError(f"{path} is not an ONNX model: it has no inputs or no outputs")
         outputs = [output.name for output in model.graph.output]
         tensors = [name for node in model.graph.node for name in node.output]
         self._tensors = self._tensor_names(layers, outputs, tensors)
@@ -59,14 +61,17 @@ class OnnxBackbone(Backbone):
         self.layers = choose_layers(self.name, layers, outputs, [*tensors])
         return list(self.layers)
 
-    @staticmethod
-    def _start(runtime: Any, model: Any) -> Any:
+    def _start(self, runtime: Any, model: Any) -> Any:
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
-        return runtime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            return runtime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # ONNX Runtime's exceptions have no common public class.
+            raise BackboneError(f"ONNX Runtime cannot run {self.name}: {one_line(error)}") from error
 
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
         """See `Backbone`.
@@ -77,20 +82,22 @@ class OnnxBackbone(Backbone):
         try:
             outputs = self._session.run(self._tensors, {self._input: images.cpu().numpy()})
         except Exception as error:
-            # ONNX Runtime's exceptions have no common public class.
-            size = "x".join(map(str, images.shape[2:]))
-            raise BackboneError(f"{self.name} cannot run on images of {size} pixels: {error}") from error
+            raise BackboneError(cannot_run(self.name, images, error)) from error
+        shape = images.shape[2], images.shape[3]
         return [
-            self._as_map(layer, torch.from_numpy(output))
+            self._as_map(layer, torch.from_numpy(output).float(), shape)
             for layer, output in zip(self.layers, outputs, strict=True)
         ]
 
-    def _as_map(self, layer: str, output: torch.Tensor) -> torch.Tensor:
+    def _as_map(self, layer: str, output: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
         if output.ndim == 4:
             return output
         if output.ndim == 3:
-            side = int(output.shape[1] ** 0.5)
-            return output[:, -side * side :].transpose(1, 2).reshape(len(output), -1, side, side)
+            # Rounding must not cost a row where the grid fits exactly.
+            scale = (output.shape[1] / (shape[0] * shape[1])) ** 0.5 * (1 + 1e-6)
+            rows, columns = int(shape[0] * scale), int(shape[1] * scale)
+            tokens = output[:, output.shape[1] - rows * columns :]
+            return tokens.transpose(1, 2).reshape(len(output), -1, rows, columns)
         raise BackboneError(
             f"layer {layer!r} of {self.name} has shape {tuple(output.shape)}; "
             "a feature map [B, C, h, w] or tokens [B, T, C] are needed"

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 
 from patchsieve.errors import BackboneError
-from patchsieve.features.backbones.base import Backbone, choose_layers, hash_tensors
+from patchsieve.features.backbones.base import Backbone, cannot_run, choose_layers, hash_tensors
 
 RANDOM = "random"
+# How long the hub may take to answer at all, before any download.
+_HUB_SECONDS = 5
 _RESNET_DEFAULT = ("layer2", "layer3")
 
 
@@ -50,14 +52,32 @@ class TimmBackbone(Backbone):
             if not Path(weights).is_file():
                 raise BackboneError(f"there is no weights file {weights} for {self.name}")
             return {"file": weights}
-        cached = _in_hub_cache(timm, model)
-        return {"file": str(cached)} if cached else {}
+        repository = timm.get_pretrained_cfg(model).hf_hub_id
+        if not repository:
+            return {}
+        cached = _in_hub_cache(repository)
+        if cached:
+            return {"file": str(cached)}
+        self._require_hub(model)
+        return {}
+
+    def _require_hub(self, model: str) -> None:
+        """Ask the hub for a sign of life: its client would retry for most of a minute before it gave up."""
+        from huggingface_hub import constants, get_session
+
+        try:
+            get_session().head(constants.ENDPOINT, timeout=_HUB_SECONDS)
+        except Exception as error:
+            # The HTTP library behind the client changes between its versions, and its exceptions with it.
+            raise BackboneError(_no_weights(self.name, model, {}, error)) from error
 
     def _create(
         self, timm: Any, model: str, overlay: dict[str, str] | None, layers: Sequence[str] | None
     ) -> Any:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            known = timm.create_model(model, features_only=True).feature_info.module_name()
+            levels = timm.create_model(model, features_only=True).feature_info
+        # All levels, not only those that timm would return unasked: out_indices counts them all.
+        known = levels.module_name(list(range(len(levels))))
         default = _RESNET_DEFAULT if set(_RESNET_DEFAULT) <= set(known) else _middle(known)
         self.layers = choose_layers(self.name, layers, default, known)
         indices = [known.index(layer) for layer in self.layers]
@@ -77,8 +97,19 @@ class TimmBackbone(Backbone):
         return network.eval().requires_grad_(False)
 
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """See `Backbone`."""
-        return list(self._network(images))
+        """See `Backbone`.
+
+        Raises:
+            BackboneError: the network does not take images of this size.
+        """
+        try:
+            maps = self._network(images)
+        except (AssertionError, RuntimeError) as error:
+            # Transformers are built for one size, and assert it.
+            raise BackboneError(cannot_run(self.name, images, error)) from error
+        # Swin and its like compute with the channels last.
+        last = getattr(self._network, "output_fmt", "NCHW") == "NHWC"
+        return [layer.permute(0, 3, 1, 2) if last else layer for layer in maps]
 
     def to(self, device: torch.device) -> None:
         """See `Backbone`."""
@@ -103,12 +134,11 @@ def _import_timm(name: str) -> Any:
     return timm
 
 
-def _in_hub_cache(timm: Any, model: str) -> Path | None:
+def _in_hub_cache(repository: str) -> Path | None:
     """Look for the weights in the hub's local cache, without asking the network."""
     from huggingface_hub import try_to_load_from_cache
 
-    repository = timm.get_pretrained_cfg(model).hf_hub_id
-    for file in ("model.safetensors", "pytorch_model.bin") if repository else ():
+    for file in ("model.safetensors", "pytorch_model.bin"):
         found = try_to_load_from_cache(repository, file)
         if isinstance(found, str):
             return Path(found)
