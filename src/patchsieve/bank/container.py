@@ -15,6 +15,7 @@ from patchsieve.files import replacing
 
 FORMAT_VERSION = 1
 _KEY = "patchsieve"
+_CHECKSUM = "sha256"
 
 Header = dict[str, Any]
 
@@ -23,17 +24,19 @@ def write_container(path: Path | str, tensors: Mapping[str, torch.Tensor], heade
     """Write tensors and a JSON-able header as one file.
 
     The header stands as JSON text under the key ``patchsieve`` of the safetensors metadata, with the format
-    version and the SHA-256 of the tensors added.
+    version added and, last, the SHA-256 of all before it and of the tensors.
 
     Raises:
         ModelFileError: the file cannot be written; an older file of that name stays as it was.
     """
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    complete = {**header, "format": FORMAT_VERSION, "tensors_sha256": _digest(on_cpu)}
+    complete = {**header, "format": FORMAT_VERSION}
+    # One metadata entry, not two: safetensors would write them in an order that changes from run to run.
+    text = json.dumps({**complete, _CHECKSUM: _digest(complete, on_cpu)})
     try:
         with replacing(path) as temporary:
             try:
-                save_file(on_cpu, temporary, metadata={_KEY: json.dumps(complete)})
+                save_file(on_cpu, temporary, metadata={_KEY: text})
             except SafetensorError as error:
                 # safetensors wraps the system's error, a full disk for one, in a class of its own.
                 raise ModelFileError(
@@ -55,18 +58,20 @@ def read_container(path: Path | str) -> tuple[dict[str, torch.Tensor], Header]:
         ModelFileError: there is no such file, or it is cut short, damaged, of a newer version or not ours.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelFileError(f"there is no model file {path}")
     try:
+        if not path.is_file():
+            raise ModelFileError(f"there is no model file {path}")
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
         raise ModelFileError(
             f"{path} is not a whole model file (cut short, damaged or of another kind): {error}"
         ) from error
     header = _parse(path, metadata)
-    if header.get("tensors_sha256") != _digest(tensors):
+    if header.pop(_CHECKSUM, None) != _digest(header, tensors):
         raise ModelFileError(
             f"{path} is damaged: its content does not match its checksum; copy it again or refit"
         )
@@ -86,8 +91,8 @@ def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
     return dict(header)
 
 
-def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(header: Header, tensors: Mapping[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(header).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
