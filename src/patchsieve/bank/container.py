@@ -59,13 +59,13 @@ def read_container(path: Path | str) -> tuple[dict[str, torch.Tensor], Header]:
     """
     path = Path(path)
     try:
-        if not path.is_file():
-            raise ModelFileError(f"there is no model file {path}")
+        # safetensors calls every file that it cannot open a missing one.
+        path.open("rb").close()
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
-        raise ModelFileError(f"cannot read {path}: {error.strerror or error}") from error
+        raise ModelFileError(f"cannot read the model file {path}: {error.strerror or error}") from error
     except SafetensorError as error:
         raise ModelFileError(
             f"{path} is not a whole model file (cut short, damaged or of another kind): {error}"
