@@ -4,9 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from patchsieve.bank.screening import Screen
 from patchsieve.progress import SILENT, Progress, staged
 
-# Rows updated per matrix product: the block of distances stays in the second-level cache's reach.
+# Rows updated per matrix product: the block of products stays within reach of the processor's caches.
 _CHUNK_ROWS = 4096
 _MAX_CANDIDATES = 512
 _MIN_CANDIDATES = 64
@@ -46,58 +47,69 @@ def greedy_coreset(
         raise ValueError(f"cannot pick {count} of {len(points)} points")
     if not 0 <= start < len(points):
         raise ValueError(f"the first pick {start} is not one of the {len(points)} points")
-    # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
-    points = points - points.mean(dim=0)
-    norms = points.square().sum(dim=1)
-    distances = torch.full_like(norms, torch.inf)
-    picks = [start]
-    _lower(distances, points, norms, torch.tensor(picks, device=points.device))
+    selection = _Selection(points, start)
     with staged(progress, "coreset", count) as stage:
         stage.advance()
         candidates = _MIN_CANDIDATES
-        while len(picks) < count:
-            chosen = _round(distances, points, norms, min(candidates, len(points)), count - len(picks))
+        while len(selection.picks) < count:
+            chosen = selection.round(min(candidates, len(points)), count - len(selection.picks))
             if not len(chosen):
                 break
-            picks.extend(chosen.tolist())
-            _lower(distances, points, norms, chosen)
+            selection.add(chosen)
             stage.advance(len(chosen))
             # Few accepted: candidates are wasted; nearly all accepted: the round ended for want of more.
             candidates = min(_MAX_CANDIDATES, max(_MIN_CANDIDATES, 3 * len(chosen)))
-    return np.asarray(picks, dtype=np.int64)
+    return np.asarray(selection.picks, dtype=np.int64)
 
 
-def _round(
-    distances: torch.Tensor, points: torch.Tensor, norms: torch.Tensor, candidates: int, wanted: int
-) -> torch.Tensor:
-    """Return the next picks, greedy and exact, from the `candidates` farthest points."""
-    farthest = torch.topk(distances, min(candidates + 1, len(points)))
-    outside = float(farthest.values[candidates]) if len(farthest.values) > candidates else -1.0
-    # In index order, so that among equals the first wins, as in the plain loop.
-    indices = farthest.indices[:candidates].sort().values
-    local = points[indices]
-    mutual = torch.addmm(norms[indices], local, local.T, alpha=-2.0).add_(norms[indices, None]).cpu().numpy()
-    remaining = distances[indices].cpu().numpy().copy()
-    chosen: list[int] = []
-    while len(chosen) < min(wanted, len(remaining)):
-        best = int(remaining.argmax())
-        if remaining[best] <= 0 or (chosen and remaining[best] <= outside):
-            break
-        chosen.append(best)
-        np.minimum(remaining, mutual[best], out=remaining)
-        remaining[best] = -1.0
-    return indices[chosen]
+class _Selection:
+    """The picks so far and every point's squared distance to them; -1 for the picks themselves."""
 
+    def __init__(self, points: torch.Tensor, start: int) -> None:
+        # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
+        self._points = points - points.mean(dim=0)
+        self._norms = self._points.square().sum(dim=1)
+        self._screen = Screen(self._points)
+        self._encoded = self._screen.encode(self._points)
+        self._distances = torch.full_like(self._norms, torch.inf)
+        self.picks: list[int] = []
+        self.add(torch.tensor([start], device=points.device))
 
-def _lower(distances: torch.Tensor, points: torch.Tensor, norms: torch.Tensor, chosen: torch.Tensor) -> None:
-    """Lower every point's squared distance to the selection by the points just chosen, in place."""
-    centres, centre_norms = points[chosen].T.contiguous(), norms[chosen]
-    for first in range(0, len(points), _CHUNK_ROWS):
-        block = slice(first, first + _CHUNK_ROWS)
-        squared = torch.addmm(centre_norms, points[block], centres, alpha=-2.0).amin(dim=1)
-        torch.minimum(distances[block], squared.add_(norms[block]).clamp_(min=0), out=distances[block])
-    # Rounding leaves a chosen point a little off itself; it must not be picked twice.
-    distances[chosen] = -1.0
+    def round(self, candidates: int, wanted: int) -> torch.Tensor:
+        """Return at most `wanted` next picks, greedy and exact, from the `candidates` farthest points."""
+        farthest = torch.topk(self._distances, min(candidates + 1, len(self._points)))
+        outside = float(farthest.values[candidates]) if len(farthest.values) > candidates else -1.0
+        # In index order, so that among equals the first wins, as in the plain loop.
+        indices = farthest.indices[:candidates].sort().values
+        local, norms = self._points[indices], self._norms[indices]
+        mutual = torch.addmm(norms, local, local.T, alpha=-2.0).add_(norms[:, None]).cpu().numpy()
+        remaining = self._distances[indices].cpu().numpy().copy()
+        chosen: list[int] = []
+        while len(chosen) < min(wanted, len(remaining)):
+            best = int(remaining.argmax())
+            if remaining[best] <= 0 or (chosen and remaining[best] <= outside):
+                break
+            chosen.append(best)
+            np.minimum(remaining, mutual[best], out=remaining)
+            remaining[best] = -1.0
+        return indices[chosen]
+
+    def add(self, chosen: torch.Tensor) -> None:
+        """Take picks in and lower every point's distance to the selection."""
+        self.picks.extend(chosen.tolist())
+        centres, centre_norms = self._points[chosen].T.contiguous(), self._norms[chosen]
+        targets = self._screen.targets(self._encoded[chosen])
+        for first in range(0, len(self._points), _CHUNK_ROWS):
+            part = slice(first, first + _CHUNK_ROWS)
+            encoded = self._encoded[part]
+            highest = self._screen.products(targets, encoded).amax(dim=0)
+            nearest = self._norms[part] - 2.0 * self._screen.bound(highest, encoded, targets)
+            rows = first + (nearest < self._distances[part]).nonzero(as_tuple=True)[0]
+            squared = torch.addmm(centre_norms, self._points[rows], centres, alpha=-2.0).amin(dim=1)
+            squared = squared.add_(self._norms[rows]).clamp_(min=0)
+            self._distances[rows] = torch.minimum(self._distances[rows], squared)
+        # Rounding leaves a pick a little off itself; it must not be picked twice.
+        self._distances[chosen] = -1.0
 
 
 def random_coreset(total: int, count: int, *, seed: int) -> npt.NDArray[np.int64]:

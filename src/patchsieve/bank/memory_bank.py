@@ -53,7 +53,7 @@ class CoresetChoice:
         if channels <= self.projection_dims:
             return points
         projection = GaussianRandomProjection(self.projection_dims, random_state=self.seed)
-        projection.fit(np.empty((1, channels), dtype=np.float32))
+        projection.fit(np.zeros((1, channels), dtype=np.float32))
         return points @ torch.from_numpy(projection.components_.T).to(points)
 
 

@@ -2,25 +2,39 @@
 
 import torch
 
-# Queries per product: the block of distances stays small beside the bank itself.
-_BLOCK_BYTES = 64 * 2**20
-_SPARE = 2
+from patchsieve.bank.screening import Screen, Targets
+
+# Bank points per block: the unit that the screen keeps or rules out.
+_BLOCK = 16
+# Working memory of one product and of one gathering of blocks.
+_PRODUCT_BYTES = 32 * 2**20
+_GATHER_BYTES = 32 * 2**20
+# Where the screen leaves a larger share of the blocks than this, the plain product is cheaper.
+_WORTHWHILE = 0.1
+# Candidates of the plain product beyond k: its rounding may confuse their order.
+_SPARE = 4
 
 
 class NearestNeighbours:
-    """Exact Euclidean search: one matrix product ranks the bank, differences measure the nearest.
+    """Exact Euclidean search: a screen rules out most of the bank, differences measure the rest.
 
-    |q - m|^2 = |q|^2 + |m|^2 - 2qm loses digits where q is close to m, just where it matters; so the product
-    only names candidates, and their distances are computed again from the differences.
+    The textbook product |q|^2 + |m|^2 - 2qm loses digits where q is close to m, just where it matters; here
+    products only name candidates, and their distances are computed as |q - m|.
 
     Args:
         points: float32 `[M, C]`, on the device to search on.
     """
 
     def __init__(self, points: torch.Tensor) -> None:
-        self.points = points
+        self._screen = Screen(points)
+        padding = -len(points) % _BLOCK
+        # At infinity no padding is ever nearest.
+        padded = torch.cat([points, points.new_full((padding, points.shape[1]), torch.inf)])
+        self._blocks = padded.view(-1, _BLOCK, points.shape[1])
+        self.points = padded[: len(points)]
+        self._targets = self._padded_targets(padding)
         self._origin = points.mean(dim=0)
-        self._centred = (points - self._origin).contiguous()
+        self._centred = points - self._origin
         self._norms = self._centred.square().sum(dim=1)
 
     def search(self, queries: torch.Tensor, k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -33,21 +47,72 @@ class NearestNeighbours:
         Returns:
             Euclidean distances float32 `[Q, k]`, ascending, and indices int64 `[Q, k]`.
         """
-        block = max(1, _BLOCK_BYTES // (4 * len(self.points)))
-        parts = [self._search_block(part, k) for part in torch.split(queries, block)]
+        rows = max(1, _PRODUCT_BYTES // (4 * self._blocks.shape[0] * _BLOCK))
+        find = self._nearest if k == 1 else self._plain
+        parts = [find(part, k) for part in torch.split(queries, rows)]
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
-    def _search_block(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _nearest(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        encoded = self._screen.encode(queries)
+        products = self._screen.products(self._targets, encoded)
+        highest = products.view(-1, _BLOCK, len(queries)).amax(dim=1)
+        best_block = highest.float().argmax(dim=0)
+        rows = torch.arange(len(queries), device=queries.device)
+        distances, indices = self._measure(queries, rows, best_block)
+        needed = 0.5 * (encoded.lengths.square() - distances.square())
+        possible = self._screen.bound(highest, encoded, self._targets) >= needed
+        possible[best_block, rows] = False
+        blocks, others = possible.nonzero(as_tuple=True)
+        if len(others) > _WORTHWHILE * possible.numel():
+            return self._plain(queries, k)
+        rival_distances, rival_indices = self._measure(queries, others, blocks)
+        return _reduced(distances, indices, others, rival_distances, rival_indices)
+
+    def _measure(
+        self, queries: torch.Tensor, rows: torch.Tensor, blocks: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return distance and index of the point nearest to `queries[rows]` in each of `blocks`, all `[P]`."""
+        distances = queries.new_empty(len(rows))
+        indices = torch.empty_like(rows)
+        step = max(1, _GATHER_BYTES // (4 * _BLOCK * queries.shape[1]))
+        for first in range(0, len(rows), step):
+            part = slice(first, first + step)
+            differences = self._blocks[blocks[part]].sub_(queries[rows[part], None])
+            nearest = torch.linalg.vector_norm(differences, dim=2).min(dim=1)
+            distances[part] = nearest.values
+            indices[part] = blocks[part] * _BLOCK + nearest.indices
+        return distances, indices
+
+    def _plain(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         ranks = torch.addmm(self._norms, queries - self._origin, self._centred.T, alpha=-2.0)
         wanted = min(k + _SPARE, len(self.points))
-        if k == 1:
-            # A minimum is several times faster than a partial sort; a rival within rounding of it has the same
-            # distance to within rounding.
-            candidates = ranks.argmin(dim=1, keepdim=True)
-        else:
-            candidates = ranks.topk(wanted, dim=1, largest=False, sorted=False).indices
+        candidates = ranks.topk(wanted, dim=1, largest=False, sorted=False).indices
         distances = torch.stack(
             [torch.linalg.vector_norm(queries - self.points[column], dim=1) for column in candidates.T], dim=1
         )
         order = distances.argsort(dim=1, stable=True)[:, :k]
         return distances.gather(1, order), candidates.gather(1, order)
+
+    def _padded_targets(self, padding: int) -> Targets:
+        targets = self._screen.targets(self._screen.encode(self.points))
+        if not padding:
+            return targets
+        filler = torch.zeros_like(targets.factors[:1]).expand(padding, -1).clone()
+        # The last column meets a one in every query: the lowest affinity there is.
+        filler[:, -1] = torch.finfo(filler.dtype).min / 2
+        return Targets(torch.cat([targets.factors, filler]), targets.largest, targets.worst_error)
+
+
+def _reduced(
+    distances: torch.Tensor,
+    indices: torch.Tensor,
+    rows: torch.Tensor,
+    rival_distances: torch.Tensor,
+    rival_indices: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Put each query's first find and its rivals together; of equals the lowest index wins. Both `[Q, 1]`."""
+    smallest = distances.scatter_reduce(0, rows, rival_distances, "amin")
+    unbeaten = torch.where(distances == smallest, indices, torch.iinfo(torch.int64).max)
+    winners = rival_distances == smallest[rows]
+    chosen = unbeaten.scatter_reduce(0, rows[winners], rival_indices[winners], "amin")
+    return smallest[:, None], chosen[:, None]
