@@ -10,17 +10,31 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 an error of the user's said in words, 130 interrupted."""
-    from patchsieve.cli.app import app
-
     try:
+        from patchsieve.cli.app import app
+
         app(prog_name="patchsieve")
+    except KeyboardInterrupt:
+        # During the imports, which take seconds; from there on Typer turns it into this status itself.
+        sys.exit(130)
     except PatchSieveError as error:
         _fail(str(error))
-    except MemoryError:
-        _fail("there is not enough memory for this; use fewer or smaller images, or a smaller coreset ratio")
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        _fail(
+            "there is not enough memory for this; use fewer images, a smaller --image-size or --coreset-ratio"
+        )
+
+
+def _out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    # torch has a class of its own for a full GPU only; a full main memory is a plain RuntimeError.
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("can't allocate memory", "out of memory")
+    )
 
 
 def _fail(text: str) -> None:
     err.print("error:", style="red", end=" ")
-    err.print(text, markup=False)
+    err.print(text)
     sys.exit(2)

@@ -20,16 +20,22 @@ app = typer.Typer(
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("patchsieve"))
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True),
+    ] = False,
 ) -> None:
-    """Print the version where it was asked for."""
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(version_of("patchsieve"))
-        raise typer.Exit
+    """Take the options that stand before a command."""
 
 
 for command in (check, fit, predict, suspects, evaluate, demo):

@@ -31,7 +31,7 @@ def check(
 
 
 def _print(report: InspectionReport) -> None:
-    out.print(f"{report.root}: {report.images} images, layout {report.layout}", markup=False)
+    out.print(f"{report.root}: {report.images} images, layout {report.layout}")
     table = Table("split", "class", "images", box=None, pad_edge=False)
     for row in report.classes:
         table.add_row(row.split or "-", row.label, str(row.images))
@@ -60,7 +60,7 @@ def _list(title: str, skipped: tuple[Skipped, ...]) -> None:
         return
     out.print(f"{title}: {len(skipped)}")
     for skip in skipped[:_SHOWN]:
-        out.print(f"  {skip.name}: {skip.reason}", markup=False)
+        out.print(f"  {skip.name}: {skip.reason}")
     if len(skipped) > _SHOWN:
         out.print(f"  and {len(skipped) - _SHOWN} more (--format json lists all)")
 
@@ -71,6 +71,6 @@ def _duplicates(title: str, groups: tuple[Duplicates, ...]) -> None:
     out.print(f"{title}: {len(groups)} pictures")
     for group in groups[:_SHOWN]:
         how = "same file" if group.kind == "file" else "same pixels"
-        out.print(f"  {' = '.join(group.names)} ({how})", markup=False)
+        out.print(f"  {' = '.join(group.names)} ({how})")
     if len(groups) > _SHOWN:
         out.print(f"  and {len(groups) - _SHOWN} more (--format json lists all)")

@@ -17,8 +17,9 @@ from rich.progress import Progress as Bars
 
 from patchsieve.progress import Progress, Stage
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# Names of files are printed as they are: [brackets] are no mark-up in them, and :colons: no emoji.
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 class _Bar:
@@ -45,7 +46,11 @@ class _RichProgress:
 
 @contextmanager
 def progress_bars(*, transient: bool = False) -> Iterator[Progress]:
-    """Show the stages of a block's work on standard error; where that is no terminal, only how each ended."""
+    """Show the stages of a block's work on standard error; where that is no terminal, only how each ended.
+
+    Args:
+        transient: leave nothing behind, and where that is no terminal show nothing.
+    """
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -55,6 +60,7 @@ def progress_bars(*, transient: bool = False) -> Iterator[Progress]:
         TimeRemainingColumn(),
         console=err,
         transient=transient,
+        disable=transient and not err.is_terminal,
     )
     with bars:
         yield _RichProgress(bars)
@@ -62,13 +68,13 @@ def progress_bars(*, transient: bool = False) -> Iterator[Progress]:
 
 def say(text: str) -> None:
     """Write a line for the person to standard error."""
-    err.print(text, markup=False)
+    err.print(text)
 
 
 def warn(text: str) -> None:
     """Write a warning to standard error."""
     err.print("warning:", style="yellow", end=" ")
-    err.print(text, markup=False)
+    err.print(text)
 
 
 def size_in_words(count: float) -> str:

@@ -36,7 +36,7 @@ def demo(
     found = [name in hidden for name in ranked.images.names]
     out.print(f"The {len(found)} most suspect of {len(model.training_.images)} training images:")
     for name, score, right in zip(ranked.images.names, ranked.scores, found, strict=True):
-        out.print(f"  {name}  score {score:.3g}  {'truly defective' if right else 'good'}", markup=False)
+        out.print(f"  {name}  score {score:.3g}  {'truly defective' if right else 'good'}")
     out.print(
         f"{sum(found)} of these {len(found)} suspects truly are defective; {len(hidden)} were hidden in the set."
     )

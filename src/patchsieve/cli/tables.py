@@ -67,7 +67,9 @@ def show(rows: list[Row], format: RowsFormat) -> None:
 
 def _print_table(rows: list[Row]) -> None:
     table = Table(box=None, pad_edge=False)
-    for column in ("image", "score", "verdict", "peak", "note"):
+    # A name that is wider than the console goes on in the next line: it is never cut.
+    table.add_column("image", overflow="fold")
+    for column in ("score", "verdict", "peak", "note"):
         table.add_column(column)
     for row in rows:
         scored = row["verdict"] != SKIPPED
@@ -78,4 +80,4 @@ def _print_table(rows: list[Row]) -> None:
             f"{row['peak_x']}, {row['peak_y']}" if scored else "-",
             row["note"],
         )
-    out.print(table, markup=False)
+    out.print(table)
