@@ -38,6 +38,25 @@ def replacing(target: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_writable(*targets: Path | str) -> None:
+    """Say before the work, not after an hour of it, that its result could not be written. Leaves no trace.
+
+    Raises:
+        PatchSieveError: a target cannot be a file, or no file can be made where it shall stand.
+    """
+    for target in map(Path, targets):
+        if os.path.isdir(target):  # noqa: PTH112 - unlike Path's, it is False where looking is not permitted
+            raise PatchSieveError(f"cannot write {target}: it is a folder; name a file")
+        folder = next(above for above in target.absolute().parents if os.path.lexists(above))
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except NotADirectoryError as error:
+            raise PatchSieveError(f"cannot write {target}: {folder} is a file, not a folder") from error
+        except OSError as error:
+            raise PatchSieveError(f"cannot write {target}: {error.strerror or error}") from error
+
+
 def _finish(temporary: Path, target: Path) -> None:
     # mkstemp makes private files; a result is as readable as any file the user makes.
     umask = os.umask(0)

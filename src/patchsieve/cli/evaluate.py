@@ -11,6 +11,7 @@ from rich.table import Table
 from patchsieve.cli.console import out, plain, progress_bars, say, warn
 from patchsieve.cli.formats import Device, Layout, ReportFormat, Strict
 from patchsieve.cli.predict import Model
+from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
     from patchsieve.evaluation import Evaluation
@@ -34,16 +35,17 @@ def evaluate(
     from patchsieve.pictures import model_report, write_report
 
     model = load(model_file, device=device)
+    report = report or model_file.with_name(f"{model_file.stem}-evaluation.html")
+    require_writable(report)
     with progress_bars(transient=True) as progress:
         evaluation = judge(model, read_images(folder, layout), strict=strict, progress=progress)
     if format is ReportFormat.json:
         print(json.dumps(as_json(evaluation), indent=2))
     else:
         show_evaluation(evaluation)
-    target = report or model_file.with_name(f"{model_file.stem}-evaluation.html")
     title, headline = f"{model_file.stem}: evaluated on {folder}", judgement_in_words(evaluation)
-    write_report(model_report(model, title=title, headline=headline, evaluation=evaluation), target)
-    say(f"report: {target}")
+    write_report(model_report(model, title=title, headline=headline, evaluation=evaluation), report)
+    say(f"report: {report}")
 
 
 def as_json(evaluation: "Evaluation") -> dict[str, object]:

@@ -10,6 +10,8 @@ from rich.table import Table
 from patchsieve.cli import settings
 from patchsieve.cli.console import err, out, progress_bars, say, seconds_in_words, size_in_words, warn
 from patchsieve.cli.formats import Device, Layout, Strict
+from patchsieve.errors import ImagesError
+from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector
@@ -72,18 +74,29 @@ def fit(
         "coreset": coreset,
         "coreset_ratio": coreset_ratio,
         "backbone": backbone,
-        "layers": [name.strip() for name in layers.split(",")] if layers else None,
-        "image_size": settings.size(image_size),
+        "layers": None if layers is None else settings.layers(layers),
+        "image_size": None if image_size is None else settings.size(image_size),
         "threshold_quantile": quantile,
         "seed": seed,
         "device": device,
     }
-    model = build_detector(settings.merged(flags, config, preset) | settings.crop_setting(crop))
+    chosen = settings.merged(flags, config, preset)
+    if crop is not None:
+        # Apart from the others: no crop is None, which among the flags means not given.
+        chosen["crop"] = settings.crop(crop)
+    model = build_detector(chosen)
     if print_config:
-        out.print(config_text(model), markup=False, end="")
+        out.print(config_text(model), end="")
         return
     if folder is None:
         raise typer.BadParameter("name the folder of images to learn from", param_hint="DIR")
+    require_writable(out_file)
+    report = report or out_file.with_name(f"{out_file.stem}.html")
+    if report == out_file:
+        raise typer.BadParameter(
+            f"{report} would be both the model and its report: name them apart", param_hint="--report"
+        )
+    require_writable(report)
     fit_and_report(model, training_images(folder, layout, exclude), out_file, report, strict=strict)
 
 
@@ -113,11 +126,15 @@ def training_images(folder: Path, layout: str, exclude: Path | None) -> "ImageSe
     images = read_images(folder, layout).train
     if exclude is not None:
         images = without(images, read_exclusions(exclude))
+        if not images:
+            raise ImagesError(
+                f"{exclude} excludes every training image of {folder}: nothing is left to learn from"
+            )
     return distinct(images)
 
 
 def fit_and_report(
-    model: "Detector", images: "ImageSet", out_file: Path, report: Path | None, *, strict: bool
+    model: "Detector", images: "ImageSet", out_file: Path, report: Path, *, strict: bool
 ) -> None:
     """Fit, save and report, telling the user what happens."""
     from patchsieve.detectors.plan import plan_fit
@@ -140,14 +157,13 @@ def fit_and_report(
         ),
         NextStep("Score new images.", f"patchsieve predict {out_file} NEW_IMAGES --out results/"),
     )
-    target = report or out_file.with_suffix(".html")
     headline = (
         f"{type(model).__name__} learnt what is normal from {len(model.training_.images)} images in {root}."
     )
     write_report(
-        model_report(model, title=f"{out_file.stem}: fitted", headline=headline, next_steps=steps), target
+        model_report(model, title=f"{out_file.stem}: fitted", headline=headline, next_steps=steps), report
     )
-    say(f"report: {target}")
+    say(f"report: {report}")
 
 
 def tell_training(model: "Detector") -> None:

@@ -11,7 +11,7 @@ from patchsieve.cli.console import progress_bars, say, warn
 from patchsieve.cli.formats import Device, Layout, MapsFormat, RowsFormat, Strict
 from patchsieve.cli.tables import SKIPPED, Row, csv_text, rows_of, show
 from patchsieve.errors import ImagesError
-from patchsieve.files import write_text
+from patchsieve.files import require_writable, write_text
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector, Result
@@ -40,6 +40,8 @@ def predict(
 
     if out_dir is None and (overlays or maps):
         raise typer.BadParameter("overlays and maps need a folder to go to: --out DIR", param_hint="--out")
+    if out_dir is not None:
+        require_writable(out_dir / "predictions.csv")
     model = load(model_file, device=device)
     images = read_images(paths[0] if len(paths) == 1 else paths, layout)
     write = _writer(model, out_dir, overlays, maps)

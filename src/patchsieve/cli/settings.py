@@ -1,14 +1,12 @@
 """The settings of a fit: preset, then configuration file, then flags; the later wins."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from patchsieve.errors import ConfigError
-
-_NONE = "none"
 
 
 def merged(flags: Mapping[str, Any], config: Path | None, preset: str | None) -> dict[str, Any]:
@@ -40,23 +38,33 @@ def read_config(path: Path) -> dict[str, Any]:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration {path} is not YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the configuration {path} is not UTF-8 text; save it as such") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the configuration {path} is not YAML: {_yaml_problem(error)}") from error
     if settings is None:
         return {}
     if not isinstance(settings, dict):
         raise ConfigError(f"the configuration {path} must hold lines such as 'tau: 0.15'")
-    return {str(name): value for name, value in settings.items()}
+    named = {str(name): value for name, value in settings.items()}
+    return named | {
+        name: read(named[name]) for name, read in _SPELT.items() if isinstance(named.get(name), str)
+    }
 
 
-def size(text: str | None) -> int | tuple[int, int] | None:
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """Return in one line what PyYAML says in six."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return " ".join(str(error).split())
+    return f"{error.problem} in line {error.problem_mark.line + 1}"
+
+
+def size(text: str) -> int | tuple[int, int]:
     """Read "256" or "256x320" (height x width).
 
     Raises:
         ConfigError: it is neither.
     """
-    if text is None:
-        return None
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise ConfigError(
@@ -65,11 +73,21 @@ def size(text: str | None) -> int | tuple[int, int] | None:
     return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
-def crop_setting(text: str | None) -> dict[str, Any]:
-    """Return the setting for a crop: "none" turns it off, which is not the same as not saying anything."""
-    if text is None:
-        return {}
-    return {"crop": None if text.lower() == _NONE else size(text)}
+def crop(text: str) -> int | tuple[int, int] | None:
+    """Read a size, or "none" for no crop. Raises `ConfigError`."""
+    return None if text.lower() == "none" else size(text)
+
+
+def layers(text: str) -> list[str]:
+    """Read names separated by commas. Raises `ConfigError` where there is none."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"layers is {text!r}: name layers of the backbone, separated by commas")
+    return names
+
+
+# A configuration file may spell these as the flags do: `crop: none`, `image_size: 256x320`.
+_SPELT: dict[str, Callable[[str], Any]] = {"image_size": size, "crop": crop, "layers": layers}
 
 
 def _preset(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from patchsieve.cli.console import say
 from patchsieve.cli.formats import RowsFormat
 from patchsieve.cli.predict import Model
 from patchsieve.cli.tables import csv_text, rows_of, show
-from patchsieve.files import write_text
+from patchsieve.files import require_writable, write_text
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector, Result
@@ -31,6 +31,8 @@ def suspects(
     """
     from patchsieve.detectors import load
 
+    if out_dir is not None:
+        require_writable(out_dir / "suspects.csv")
     model = load(model_file, device="cpu")
     ranked = model.suspects(top)
     # Files that fit could not read are not suspects.
