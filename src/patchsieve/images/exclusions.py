@@ -2,17 +2,20 @@
 
 import csv
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from patchsieve.errors import ImagesError
+from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.images.collection import ImageSet, Skipped
+from patchsieve.images.hashing import content_hash
 
 
 def read_exclusions(path: Path | str) -> tuple[str, ...]:
     """Read names of images from a file: one a line, or the column ``image`` of a CSV with a header.
 
-    Empty lines and lines that begin with ``#`` do not count.
+    Empty lines and lines that begin with ``#`` do not count. A CSV may have been through a spreadsheet program:
+    commas, semicolons and tabs separate its columns.
 
     Raises:
         ImagesError: the file cannot be read as text.
@@ -26,13 +29,14 @@ def read_exclusions(path: Path | str) -> tuple[str, ...]:
     except UnicodeDecodeError as error:
         raise ImagesError(f"the list of images to exclude, {path}, is not UTF-8 text") from error
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
-    if lines and "image" in next(csv.reader(lines[:1])):
-        return tuple(row["image"] for row in csv.DictReader(lines) if row["image"])
+    for separator in ",;\t":
+        if lines and "image" in next(csv.reader(lines[:1], delimiter=separator)):
+            return tuple(row["image"] for row in csv.DictReader(lines, delimiter=separator) if row["image"])
     return tuple(line.strip() for line in lines)
 
 
 def without(images: ImageSet, names: Collection[str]) -> ImageSet:
-    """Return the set without the images named, which are listed as skipped.
+    """Return the set without the images named and their exact copies, which are listed as skipped.
 
     Args:
         images: the set.
@@ -52,9 +56,27 @@ def without(images: ImageSet, names: Collection[str]) -> ImageSet:
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         raise ImagesError(
             f"to be excluded, but not among the {len(images)} training images of {images.root}: "
-            f"{', '.join(unknown[:3])}{more}"
+            f"{', '.join(unknown[:3])}{more}; write names as patchsieve suspects lists them, or paths of files"
         )
-    kept = images.where(lambda record: record.name not in matched)
-    return replace(
-        kept, skipped=(*images.skipped, *(Skipped(name, "excluded by the user") for name in matched))
-    )
+    copies = _copies(images, matched)
+    skipped = [
+        *(Skipped(name, "excluded by the user") for name in matched),
+        *(
+            Skipped(name, f"exact copy of {original}, excluded by the user")
+            for name, original in copies.items()
+        ),
+    ]
+    kept = images.where(lambda record: record.name not in matched and record.name not in copies)
+    return replace(kept, skipped=(*images.skipped, *skipped))
+
+
+def _copies(images: ImageSet, originals: Collection[str]) -> dict[str, str]:
+    """Return the names of the other images with the content of an original, and whose: one defect, stored twice."""
+    hashes = {}
+    for record in images:
+        with suppress(BrokenImageError):  # decoding will name it
+            hashes[record.name] = content_hash(record)
+    named = {hashes[name]: name for name in originals if name in hashes}
+    return {
+        name: named[content] for name, content in hashes.items() if content in named and name not in originals
+    }
