@@ -1,6 +1,7 @@
 """Reports about a fitted model: what it learnt, and how it did on labelled images."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
@@ -110,10 +111,13 @@ def report_images(result: Result, indices: Sequence[int]) -> tuple[ReportImage, 
         record = result.images[index]
         try:
             pixels = decode(record)
-            mask: Mask | None = decode_mask(record.mask) if record.mask is not None else None
         except BrokenImageError:
             # Scored once, but moved or broken since: the table still has its score.
             continue
+        mask: Mask | None = None
+        if record.mask is not None:
+            with suppress(BrokenImageError):  # the evaluation's notes name it
+                mask = decode_mask(record.mask)
         left, top, right, bottom = result.boxes[index].tolist()
         image = ReportImage(
             name=record.name,
