@@ -243,8 +243,10 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             raise ConfigError(f"folds is {self.folds}: cross-fitting needs at least 2")
         if self.batch_size < 1:
             raise ConfigError(f"batch_size is {self.batch_size}: it must be at least 1")
-        if self.sigma < 0:
-            raise ConfigError(f"sigma is {self.sigma}: it cannot be negative")
+        if not 0 <= self.sigma < float("inf"):
+            raise ConfigError(f"sigma is {self.sigma}: it must be a number of pixels, 0 for no smoothing")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed is {self.seed}: it must be a whole number from 0 to {2**32 - 1}")
         if not 0 < self.threshold_quantile < 1:
             raise ConfigError(f"threshold_quantile is {self.threshold_quantile}: it must lie between 0 and 1")
 
@@ -317,8 +319,10 @@ def _peaks(
 def _require_variety(embeddings: Embeddings) -> None:
     """Raise `ImagesError` where the images cannot show what varies."""
     if len(embeddings) < 2:
+        others = len(embeddings.images.skipped) + len(embeddings.skipped)
+        left_out = f" ({others} more are left out, as exact copies or unreadable)" if others else ""
         raise ImagesError(
-            f"only {len(embeddings)} distinct usable training image in {embeddings.images.root}: "
+            f"only {len(embeddings)} distinct usable training image in {embeddings.images.root}{left_out}: "
             "at least 2 are needed to learn what varies, 50 or more to learn it well"
         )
     first = embeddings.features[0]

@@ -7,7 +7,7 @@ import torch
 
 from patchsieve.bank import MemoryBank
 from patchsieve.detectors.bank_detector import BankDetector
-from patchsieve.errors import ConfigError
+from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import LOF, NoiseDiscriminator, make_discriminator, outlier_scores, sieve
 
@@ -59,12 +59,20 @@ class SoftPatch(BankDetector):
             )
 
     def for_fewer(self, images: int) -> Self:
-        """See `Detector.for_fewer`: with very few images the local outlier factor uses fewer neighbours."""
+        """See `Detector.for_fewer`: with very few images the local outlier factor uses fewer neighbours.
+
+        Raises:
+            ImagesError: one image alone is left; it has no neighbour, and no discriminator has a meaning.
+        """
+        if images < 2:
+            raise ImagesError(
+                "2 training images are too few for softpatch: to find the threshold it scores each by a model "
+                "of the others, and one image alone has no outliers; add images"
+            )
         copy = super().for_fewer(images)
         discriminator = self.noise_discriminator()
         if isinstance(discriminator, LOF) and images < discriminator.min_images:
-            # One image left over after a split of two has no neighbour; every discriminator is then undefined.
-            copy.set_params(lof_k=max(1, images - 1))
+            copy.set_params(lof_k=images - 1)
         return copy
 
     def learn(self, features: torch.Tensor, progress: Progress = SILENT) -> None:

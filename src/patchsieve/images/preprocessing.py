@@ -37,11 +37,12 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if min(self.image_size) < 32:
             raise ConfigError(f"the image size {self.image_size} is too small: at least 32 pixels each way")
-        if self.crop and (
-            min(self.crop) < 32 or any(c > s for c, s in zip(self.crop, self.image_size, strict=True))
-        ):
+        if self.crop and min(self.crop) < 32:
+            raise ConfigError(f"the crop {self.crop} is too small: at least 32 pixels each way, or none")
+        if self.crop and any(c > s for c, s in zip(self.crop, self.image_size, strict=True)):
             raise ConfigError(
-                f"the crop {self.crop} must be at least 32 pixels and fit into {self.image_size}"
+                f"the crop {self.crop} does not fit into the image size {self.image_size}: "
+                "choose a smaller crop, or none to keep whole images"
             )
 
     @property
