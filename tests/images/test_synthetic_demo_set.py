@@ -92,20 +92,34 @@ def test_same_seed_same_bytes_and_another_seed_another_set(demo, tmp_path):
     assert not {image.seed for image in other.images} & {image.seed for image in demo.images}
 
 
+class Recorder:
+    """Listens to the progress; stops the work as Ctrl-C would."""
+
+    def __init__(self, stop_after=None):
+        self.total, self.done, self.stop_after = None, 0, stop_after
+
+    def stage(self, title, total):  # noqa: ARG002
+        self.total = total
+        return self
+
+    def end(self, stage):
+        pass
+
+    def advance(self, amount=1):
+        self.done += amount
+        if self.done == self.stop_after:
+            raise KeyboardInterrupt
+
+
 def test_writing_again_over_a_set_that_was_cut_short(tmp_path):
     small = {"train_good": 3, "noise": 0.4, "test_good": 1, "test_defective_per_kind": 0, "size": 64}
 
-    def stop(done, total):
-        assert total == 5
-        if done == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        write_demo_set(tmp_path, **small, progress=stop)
+        write_demo_set(tmp_path, **small, progress=Recorder(stop_after=2))
     assert not (tmp_path / "truth.json").exists()
-    steps = []
-    write_demo_set(tmp_path, **small, progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(done, 5) for done in range(1, 6)]
+    steps = Recorder()
+    write_demo_set(tmp_path, **small, progress=steps)
+    assert (steps.total, steps.done) == (5, 5)
     assert (tmp_path / "truth.json").exists()
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import math
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,8 +19,8 @@ from PIL import Image
 from patchsieve.errors import ConfigError, ImagesError, PatchSieveError
 from patchsieve.files import write_bytes, write_text
 from patchsieve.images.synthetic.rendering import DEFECT_KINDS, SMALLEST_SIZE, render_part
+from patchsieve.progress import SILENT, Progress, staged
 
-Progress = Callable[[int, int], None]
 TRUTH_FILE = "truth.json"
 _FOLDERS = ("train", "test", "ground_truth")
 
@@ -75,7 +75,7 @@ def write_demo_set(
     test_defective_per_kind: int = 6,
     size: int = 256,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> DemoTruth:
     """Render a whole inspection set into a folder in MVTec AD's layout.
 
@@ -92,7 +92,7 @@ def write_demo_set(
         test_defective_per_kind: number of test images of each of `DEFECT_KINDS`.
         size: side of the images in pixels, at least 64.
         seed: fixes every byte, on one machine with one set of versions.
-        progress: called with (images done, images in all) after each image.
+        progress: shown one unit an image.
 
     Raises:
         ConfigError: a number is negative, `train_good` is 0 or the size too small.
@@ -104,10 +104,10 @@ def write_demo_set(
     images = _plan(train_good, int(noise * train_good), test_good, test_defective_per_kind, seed)
     truth = DemoTruth(root=root, seed=seed, size=size, versions=_versions(), images=images)
     _prepare(root, images)
-    for done, image in enumerate(images, start=1):
-        _write_image(root, image, size)
-        if progress is not None:
-            progress(done, len(images))
+    with staged(progress, "drawing the parts", len(images)) as stage:
+        for image in images:
+            _write_image(root, image, size)
+            stage.advance()
     write_text(root / TRUTH_FILE, _as_json(truth))
     return truth
 
