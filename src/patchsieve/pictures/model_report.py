@@ -69,7 +69,10 @@ def model_report(
 
 def colour_scale(model: Detector) -> ColourScale:
     """Return the one scale for all pictures of a model: dark where normal surface is, the threshold in its middle."""
-    typical = float(np.quantile(model.training_.patch_maps.numpy(), _TYPICAL))
+    scores = model.training_.scores
+    # Without the suspects: large defects would pass for normal surface. The median keeps at least half.
+    calm = scores <= max(model.threshold_, float(np.median(scores)))
+    typical = float(np.quantile(model.training_.patch_maps.numpy()[calm], _TYPICAL))
     return ColourScale.from_training(typical, model.threshold_)
 
 
