@@ -1,6 +1,8 @@
 """Any network of the timm library, with weights from the hub, from a local file, or random."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +83,14 @@ class TimmBackbone(Backbone):
         default = _RESNET_DEFAULT if set(_RESNET_DEFAULT) <= set(known) else _middle(known)
         self.layers = choose_layers(self.name, layers, default, known)
         indices = [known.index(layer) for layer in self.layers]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            try:
-                network = timm.create_model(
-                    model,
-                    features_only=True,
-                    out_indices=indices,
-                    pretrained=overlay is not None,
-                    pretrained_cfg_overlay=overlay,
-                )
-            except Exception as error:
-                # The hub's client, timm and torch each raise their own; the way out is the same for all.
-                raise BackboneError(_no_weights(self.name, model, overlay, error)) from error
+        try:
+            with _quiet("timm"):
+                network = _seeded(timm, model, overlay, indices, seed=0)
+                if overlay is not None:
+                    _require_all_loaded(network, _seeded(timm, model, overlay, indices, seed=1))
+        except Exception as error:
+            # The hub's client, timm and torch each raise their own; the way out is the same for all.
+            raise BackboneError(_no_weights(self.name, model, overlay, error)) from error
         return network.eval().requires_grad_(False)
 
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
@@ -116,8 +113,42 @@ class TimmBackbone(Backbone):
         self._network.to(device)
 
 
+def _seeded(
+    timm: Any, model: str, overlay: dict[str, str] | None, indices: Sequence[int], *, seed: int
+) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return timm.create_model(
+            model,
+            features_only=True,
+            out_indices=indices,
+            pretrained=overlay is not None,
+            pretrained_cfg_overlay=overlay,
+        )
+
+
+def _require_all_loaded(network: Any, other_seed: Any) -> None:
+    """Raise `ValueError` where weights are still random: timm passes over those that a file does not have."""
+    pairs = zip(network.named_parameters(), other_seed.parameters(), strict=True)
+    random = [name for (name, ours), theirs in pairs if not torch.equal(ours, theirs)]
+    if random:
+        raise ValueError(f"it lacks {len(random)} of the network's tensors, {random[0]} for one")
+
+
+@contextmanager
+def _quiet(logger: str) -> Iterator[None]:
+    """Keep warnings of a library back: timm lists every tensor of the classifier that features do not need."""
+    level = logging.getLogger(logger).level
+    logging.getLogger(logger).setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.getLogger(logger).setLevel(level)
+
+
 def _middle(known: Sequence[str]) -> tuple[str, ...]:
-    centre = len(known) // 2
+    # Of five levels, as most convolutional networks have them, the third and fourth: strides 8 and 16.
+    centre = (len(known) + 1) // 2
     return tuple(known[max(0, centre - 1) : centre + 1])
 
 

@@ -1,0 +1,192 @@
+"""Extraction: order, batches, broken images and what an extractor remembers of itself."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
+from patchsieve.features import (
+    FeatureExtractor,
+    choose_device,
+    extractor_from_identity,
+    identity,
+    make_extractor,
+)
+from patchsieve.images import ImageSet, decode, read_images
+
+Folder = Callable[[int], ImageSet]
+
+
+def assert_same(features: torch.Tensor, expected: torch.Tensor) -> None:
+    """Equal to within 1e-5 of the largest value: other batch sizes sum in another order."""
+    torch.testing.assert_close(features, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_every_image_stands_in_its_place_whatever_the_batch(
+    extractor: FeatureExtractor, folder: Folder
+) -> None:
+    images = folder(11)
+    whole = extractor.embed(images)
+    assert whole.features.shape == (11, *extractor.shape())
+    assert whole.features.dtype == torch.float32
+    assert whole.images.names == images.names
+    for batch_size in (1, 3, 11, 64):
+        other = replace(extractor, batch_size=batch_size).embed(images)
+        assert_same(other.features, whole.features)
+    for index in (0, 5, 10):
+        alone = extractor.forward(extractor.preprocessing(decode(images[index]))[None])
+        assert_same(whole.features[index], alone[0])
+
+
+def test_sizes_and_times_belong_to_the_images(extractor: FeatureExtractor, folder: Folder) -> None:
+    embedded = extractor.embed(folder(6))
+    assert embedded.sizes.tolist() == [[70, 90 + index] for index in range(6)]
+    assert embedded.sizes.dtype == np.int64
+    assert embedded.seconds.shape == (6,)
+    assert (embedded.seconds > 0).all()
+    assert len(embedded) == 6
+
+
+def test_batches_come_one_by_one_with_all_that_belongs_to_them(
+    extractor: FeatureExtractor, folder: Folder
+) -> None:
+    images = folder(10)
+    parts = list(extractor.batches(images))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    assert sum((part.images.names for part in parts), ()) == images.names
+    assert_same(torch.cat([part.features for part in parts]), extractor.embed(images).features)
+
+
+def test_a_broken_image_is_named_and_skipped(extractor: FeatureExtractor, folder: Folder) -> None:
+    images = folder(7)
+    _cut_short(images[2].path)
+    _cut_short(images[3].path)
+    embedded = extractor.embed(images)
+    assert embedded.images.names == (*images.names[:2], *images.names[4:])
+    assert [skip.name for skip in embedded.skipped] == ["02.png", "03.png"]
+    assert all(skip.reason and "02" not in skip.reason for skip in embedded.skipped)
+    whole = extractor.embed(images.with_records([*images.records[:2], *images.records[4:]]))
+    assert_same(embedded.features, whole.features)
+    assert embedded.sizes.tolist() == whole.sizes.tolist()
+
+
+def test_a_batch_of_broken_images_only_is_passed_over(extractor: FeatureExtractor, folder: Folder) -> None:
+    images = folder(9)
+    for record in images.records[4:8]:
+        _cut_short(record.path)
+    parts = list(extractor.batches(images))
+    assert [len(part) for part in parts] == [4, 0, 1]
+    assert parts[1].features.shape == (0, *extractor.shape())
+    assert len(parts[1].skipped) == 4
+    assert len(extractor.embed(images)) == 5
+
+
+def test_strictness_stops_at_the_first_broken_image(extractor: FeatureExtractor, folder: Folder) -> None:
+    images = folder(7)
+    _cut_short(images[5].path)
+    with pytest.raises(BrokenImageError, match=r"05\.png"):
+        extractor.embed(images, strict=True)
+
+
+def test_no_images_and_none_that_can_be_decoded_are_said(extractor: FeatureExtractor, folder: Folder) -> None:
+    images = folder(2)
+    with pytest.raises(ImagesError, match="no images"):
+        extractor.embed(images.with_records([]))
+    for record in images:
+        _cut_short(record.path)
+    with pytest.raises(ImagesError, match=r"none of the 2 images could be decoded; the first: 00\.png: "):
+        extractor.embed(images)
+
+
+def test_progress_counts_every_image_and_ends_on_failure_too(
+    extractor: FeatureExtractor, folder: Folder
+) -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.said: list[object] = []
+
+        def stage(self, title: str, total: int) -> "Counting":
+            self.said += [title, total]
+            return self
+
+        def advance(self, amount: int = 1) -> None:
+            self.said.append(amount)
+
+        def end(self, stage: object) -> None:
+            assert stage is self
+            self.said.append("end")
+
+    progress = Counting()
+    images = folder(6)
+    extractor.embed(images, progress=progress)
+    assert progress.said == ["embedding", 6, 4, 2, "end"]
+    _cut_short(images[5].path)
+    progress = Counting()
+    with pytest.raises(BrokenImageError):
+        extractor.embed(images, strict=True, progress=progress)
+    assert progress.said == ["embedding", 6, 4, "end"]
+
+
+def test_some_embeddings_can_be_taken_in_any_order(extractor: FeatureExtractor, folder: Folder) -> None:
+    embedded = extractor.embed(folder(5))
+    some = embedded.take([3, 0])
+    assert some.images.names == ("03.png", "00.png")
+    assert torch.equal(some.features, embedded.features[[3, 0]])
+    assert some.sizes.tolist() == [[70, 93], [70, 90]]
+    assert len(embedded.take(np.array([], dtype=np.int64))) == 0
+
+
+def test_arrays_are_embedded_like_the_files_they_come_from(
+    extractor: FeatureExtractor, folder: Folder
+) -> None:
+    images = folder(2)
+    arrays = read_images([decode(record) for record in images])
+    assert_same(extractor.embed(arrays).features, extractor.embed(images).features)
+
+
+def test_an_identity_builds_the_same_extractor_again(folder: Folder) -> None:
+    extractor = make_extractor(
+        backbone="efficientnet_lite0",
+        layers=["stage4", "stage2"],
+        image_size=(96, 72),
+        crop=(64, 48),
+        patch_size=5,
+        patch_stride=2,
+        dims=20,
+        device="cpu",
+    )
+    kept = identity(extractor)
+    assert kept["layers"] == ["stage2", "stage4"]
+    again = extractor_from_identity(kept, device="cpu", batch_size=3)
+    assert identity(again) == kept
+    assert again.batch_size == 3
+    images = folder(3)
+    assert_same(again.embed(images).features, extractor.embed(images).features)
+
+
+def test_numbers_stand_for_squares_and_no_crop_for_the_whole() -> None:
+    extractor = make_extractor(backbone="efficientnet_lite0", image_size=96, crop=None, device="cpu")
+    assert extractor.preprocessing.image_size == (96, 96)
+    assert extractor.preprocessing.frame == (96, 96)
+    assert extractor.preprocessing.mean == extractor.backbone.mean
+    assert extractor.preprocessing.std == extractor.backbone.std
+
+
+@pytest.mark.parametrize("name", ["cuda:77", "tpu", "warp"])
+def test_a_device_that_is_not_here_is_said(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"'{name}' is not available here"):
+        choose_device(name)
+
+
+def test_auto_finds_a_device() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _cut_short(path: Path | None) -> None:
+    assert path is not None
+    path.write_bytes(path.read_bytes()[:60])
