@@ -68,7 +68,7 @@ def _list(title: str, skipped: tuple[Skipped, ...]) -> None:
 def _duplicates(title: str, groups: tuple[Duplicates, ...]) -> None:
     if not groups:
         return
-    out.print(f"{title}: {len(groups)} pictures")
+    out.print(f"{title}: {len(groups)}")
     for group in groups[:_SHOWN]:
         how = "same file" if group.kind == "file" else "same pixels"
         out.print(f"  {' = '.join(group.names)} ({how})")
