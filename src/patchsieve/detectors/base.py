@@ -154,15 +154,13 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """Score batch by batch, in memory that does not grow with their number. See `predict`."""
         self._require_fitted()
         if isinstance(images, Embeddings):
-            for first in range(0, len(images), self.batch_size):
-                yield self._score_batch(
-                    images.take(np.arange(first, min(first + self.batch_size, len(images))))
-                )
-            return
-        found = read_images(images)
-        if not len(found):
+            found, batches = images.images, images.batches(self.batch_size)
+        else:
+            found = read_images(images)
+            batches = self.extractor_.batches(found, strict=strict, progress=progress, title="scoring")
+        if not found:
             raise ImagesError(f"there are no images to score in {found.root}")
-        for batch in self.extractor_.batches(found, strict=strict, progress=progress, title="scoring"):
+        for batch in batches:
             yield self._score_batch(batch)
 
     def suspects(self, top: int | None = None) -> Result:

@@ -57,6 +57,12 @@ class Embeddings:
             seconds=self.seconds[chosen],
         )
 
+    def batches(self, size: int) -> "Iterator[Embeddings]":
+        """Yield the embeddings of `size` images at a time; the first batch names those that were skipped."""
+        for first in range(0, len(self), size):
+            batch = self.take(np.arange(first, min(first + size, len(self))))
+            yield batch if first == 0 else replace(batch, skipped=())
+
 
 @dataclass(frozen=True)
 class FeatureExtractor:

@@ -1,0 +1,62 @@
+"""Detectors by name, with settings as YAML and the command line give them."""
+
+from dataclasses import fields
+
+import pytest
+from sklearn.base import clone
+
+from patchsieve.detectors import DETECTORS, PRESETS, PatchCore, SoftPatch, make_detector
+from patchsieve.errors import ConfigError
+
+
+def test_every_system_is_found_by_its_name() -> None:
+    assert {"softpatch": SoftPatch, "patchcore": PatchCore} == DETECTORS
+    for name, detector in DETECTORS.items():
+        assert type(make_detector(name)) is detector
+        assert detector.system == name
+
+
+def test_settings_are_brought_to_their_types() -> None:
+    model = make_detector(
+        "softpatch",
+        {"tau": "0.2", "lof_k": "4", "layers": ["stage2", "stage3"], "image_size": [128, 96], "crop": None},
+    )
+    assert (
+        model.get_params()
+        == SoftPatch(
+            tau=0.2, lof_k=4, layers=("stage2", "stage3"), image_size=(128, 96), crop=None
+        ).get_params()
+    )
+    assert clone(model).get_params() == model.get_params()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", DETECTORS)
+def test_presets_are_settings_of_every_detector(preset: str, name: str) -> None:
+    model = make_detector(name, PRESETS[preset])
+    assert {field.name for field in fields(model)} >= set(PRESETS[preset])
+
+
+def test_the_papers_preset_is_that_of_the_papers() -> None:
+    model = make_detector("softpatch", PRESETS["paper"])
+    assert isinstance(model, SoftPatch)
+    assert model.backbone == "timm:wide_resnet50_2"
+    assert model.layers == ("layer2", "layer3")
+    assert (model.image_size, model.crop, model.dims, model.patch_size) == (256, 224, 1024, 3)
+    assert (model.tau, model.lof_k, model.coreset_ratio, model.sigma) == (0.15, 6, 0.1, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "said"),
+    [
+        ("efficientad", {}, "no detector 'efficientad'; choose one of softpatch, patchcore"),
+        ("patchcore", {"tau": 0.1}, "patchcore has no setting 'tau'; it has backbone, "),
+        ("softpatch", {"tau": "much"}, "the setting tau cannot be 'much'"),
+        ("softpatch", {"image_size": [1, 2, 3]}, r"the setting image_size cannot be \[1, 2, 3\]"),
+        ("softpatch", {"soft_weights": "perhaps"}, "the setting soft_weights cannot be"),
+        ("softpatch", {"tau": 2}, "tau is 2"),
+    ],
+)
+def test_what_does_not_exist_or_fit_is_said(name: str, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make_detector(name, settings)
