@@ -82,17 +82,16 @@ def test_a_flipped_bit_anywhere_is_noticed(model: Path, tmp_path: Path) -> None:
     expected = read_container(model)[1]
     damaged = tmp_path / "damaged.sieve"
     for position in range(len(content)):
-        for bit in (0, 3, 5):
-            changed = bytearray(content)
-            changed[position] ^= 1 << bit
-            damaged.write_bytes(changed)
-            try:
-                header = read_container(damaged)[1]
-            except ModelFileError as error:
-                assert "damaged.sieve" in str(error)  # noqa: PT017
-            else:
-                # The same JSON in other letters: \u00e4 and \u00E4.
-                assert header == expected
+        changed = bytearray(content)
+        changed[position] ^= 1 << position % 8
+        damaged.write_bytes(changed)
+        try:
+            header = read_container(damaged)[1]
+        except ModelFileError as error:
+            assert "damaged.sieve" in str(error)  # noqa: PT017
+        else:
+            # The same JSON in other letters: \u00e4 and \u00E4.
+            assert header == expected
 
 
 def test_bytes_after_the_end_are_noticed(model: Path) -> None:
