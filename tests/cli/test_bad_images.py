@@ -175,19 +175,21 @@ def test_evaluate_needs_labels(refused, unsorted, model_file):
 
 
 def test_a_folder_and_a_file_without_permission(patchsieve, as_somebody_else, parts, tmp_path, out):
-    folder = parts(tmp_path / "parts", 8)
-    (folder / "part_03.png").chmod(0)
-    locked = parts(tmp_path / "locked", 1)
+    folder, locked = parts(tmp_path / "parts", 3), parts(tmp_path / "locked", 1)
+    # Once as ourselves: somebody else need not be able to import what is installed here.
+    assert patchsieve("check", folder).code == 0
+    assert patchsieve("fit", tmp_path / "nowhere").code == 2
+    (folder / "part_01.png").chmod(0)
     locked.chmod(0)
     tmp_path.chmod(0o777)
     try:
         with as_somebody_else():
-            finished = patchsieve("fit", folder, "--out", out, small=True)
-            assert finished.code == 0
-            assert "warning: skipped part_03.png: no permission to read it" in finished.err
-            finished = patchsieve("fit", locked, "--out", tmp_path / "other.sieve", small=True)
-            assert finished.code == 2
-            assert f"no permission to list the folder {locked}" in finished.err.splitlines()[-1]
-            assert not (tmp_path / "other.sieve").exists()
+            checked = patchsieve("check", folder)
+            fit = patchsieve("fit", locked, "--out", out)
     finally:
         locked.chmod(0o755)
+    assert checked.code == 0
+    assert "unreadable: 1\n  part_01.png: no permission to read it" in checked.out
+    assert fit.code == 2
+    assert f"no permission to list the folder {locked}: allow reading it" in fit.err.splitlines()[-1]
+    assert not out.exists()
