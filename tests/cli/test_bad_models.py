@@ -41,7 +41,8 @@ def test_a_flipped_bit_anywhere(refused, tmp_path, model_file, share, bit):
     path = tmp_path / "flipped.sieve"
     path.write_bytes(data)
     said = refused("suspects", path)
-    assert f"{path} is damaged" in said or f"{path} is not a whole model file" in said
+    assert str(path) in said
+    assert "damaged" in said
 
 
 def test_a_picture_and_a_foreign_safetensors_file(opened, tmp_path, part):
@@ -50,4 +51,4 @@ def test_a_picture_and_a_foreign_safetensors_file(opened, tmp_path, part):
     assert f"{picture} is not a whole model file" in opened(picture)
     foreign = tmp_path / "foreign.sieve"
     save_file({"weight": zeros(3)}, foreign)
-    assert f"{foreign} is a safetensors file, but not a PatchSieve model" in opened(foreign)
+    assert f"{foreign} is a safetensors file, but not a PatchSieve model, or a damaged one" in opened(foreign)

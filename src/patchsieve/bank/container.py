@@ -83,7 +83,9 @@ def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
         header = json.loads(metadata[_KEY])
         version = int(header["format"])
     except (KeyError, ValueError, TypeError) as error:
-        raise ModelFileError(f"{path} is a safetensors file, but not a PatchSieve model") from error
+        raise ModelFileError(
+            f"{path} is a safetensors file, but not a PatchSieve model, or a damaged one"
+        ) from error
     if version > FORMAT_VERSION:
         raise ModelFileError(
             f"{path} has model format {version}; this PatchSieve reads up to {FORMAT_VERSION}: upgrade PatchSieve"
