@@ -26,7 +26,7 @@ def test_the_demo_reports_what_is_true(process, tmp_path, read_page):
     listed = re.findall(r"^  (\S+)  score \S+  (truly defective|good)$", done.stdout, re.MULTILINE)
     assert [name for name, _ in listed] == list(suspects)
     assert all((name in hidden) == (verdict != "good") for name, verdict in listed)
-    assert found >= 0.7 * len(hidden)
+    assert found >= 0.5 * len(hidden)
 
     test = patchsieve.read_images(tmp_path / "demo" / "images").test
     auroc = roc_auc_score(np.array([record.defective for record in test]), model.predict(test).scores)
