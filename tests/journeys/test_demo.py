@@ -36,4 +36,4 @@ def test_the_demo_reports_what_is_true(process, tmp_path, read_page):
     assert f"report: {(tmp_path / 'demo' / 'report.html').resolve()}" in done.stderr
     page = read_page(tmp_path / "demo" / "report.html")
     assert f"{found} of the {len(hidden)} most suspect truly are" in page.text
-    assert f"{auroc:.3f}" in page.text
+    assert f"{auroc:.4f}" in page.text

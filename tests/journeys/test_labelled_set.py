@@ -34,7 +34,7 @@ def test_the_figures_are_those_of_scikit_learn_on_the_predictions(process, label
 
     page = read_page(tmp_path / "judged.html")
     for number in (figures["auroc"], figures["average_precision"], figures["pixel_auroc"]):
-        assert f"{number:.3f}" in page.text
+        assert f"{number:.4f}" in page.text
     assert "tau: 0.2" in page.text
     assert "test/blob/part_00.png" in page.text
     assert patchsieve.load(tmp_path / "plate.sieve").training_.images.layout == "mvtec"

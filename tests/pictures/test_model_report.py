@@ -81,7 +81,7 @@ def test_a_report_of_an_evaluation_adds_the_judgement(fitted, evaluation):
     assert len(shown) == len(page.worst) + len(page.best) == 12
     assert shown == set(evaluation.result.images.names)
     assert all(image.mask is not None for image in page.best if image.defective)
-    assert f"{evaluation.image.auroc:.3f}" in render(page)
+    assert f"{evaluation.image.auroc:.4f}" in render(page)
 
 
 def test_what_was_skipped_and_noted_anywhere_is_in_the_report(fitted, labelled, tmp_path):
