@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from patchsieve.errors import PatchSieveError
-from patchsieve.files import replacing, write_bytes, write_text
+from patchsieve.files import replacing, require_writable, write_bytes, write_text
 
 
 def test_text_is_written_as_utf8_with_the_line_ends_it_has(tmp_path: Path) -> None:
@@ -99,3 +99,15 @@ def test_a_write_that_runs_out_of_room_leaves_the_old_file_alone(tmp_path: Path)
     assert f"cannot write {target}: File too large; nothing was left half-written" in done.stdout
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_whether_a_result_could_be_written_is_found_out_without_a_trace(tmp_path: Path) -> None:
+    old = tmp_path / "old.sieve"
+    old.write_bytes(b"old")
+    require_writable(old, tmp_path / "new" / "folder" / "new.sieve", str(tmp_path / "new.html"))
+    assert list(tmp_path.iterdir()) == [old]
+    assert old.read_bytes() == b"old"
+    with pytest.raises(PatchSieveError, match=r"it is a folder; name a file"):
+        require_writable(old, tmp_path)
+    with pytest.raises(PatchSieveError, match=r"old\.sieve is a file, not a folder"):
+        require_writable(old / "below" / "new.sieve")
