@@ -81,7 +81,10 @@ def test_peaks_find_a_mark_on_photographs_of_any_shape(
     marked = {0: (int(0.7 * width), int(0.25 * height)), 1: (int(0.2 * width), int(0.6 * height))}
     train = photographs("train", 8, size=size)
     test = photographs("test", 3, size=size, marked=marked, side=side, seed=1)
-    model = PatchCore(image_size=128, crop=crop, device="cpu", coreset_ratio=0.3).fit(train)
+    # A fine grid, since this is about where a peak is put, not about the best layers.
+    model = PatchCore(layers=("stage3",), image_size=128, crop=crop, device="cpu", coreset_ratio=0.3).fit(
+        train
+    )
     result = model.predict(test)
     for index, (left, top) in marked.items():
         x, y = result.peaks[index]

@@ -33,7 +33,7 @@ def greedy_coreset(
 
     Returns:
         int64 `[K]` indices in the order of picking. K is `count`, or less where the points run out of
-        distinct values: a point at distance zero from the selection adds nothing to it.
+        distinct values, up to rounding: a point at distance zero from the selection adds nothing to it.
 
     Raises:
         ValueError: `count` or `start` is out of range.
@@ -104,7 +104,9 @@ class _Selection:
             encoded = self._encoded[part]
             highest = self._screen.products(targets, encoded).amax(dim=0)
             nearest = self._norms[part] - 2.0 * self._screen.bound(highest, encoded, targets)
-            rows = first + (nearest < self._distances[part]).nonzero(as_tuple=True)[0]
+            closer = (nearest < self._distances[part]).nonzero(as_tuple=True)[0]
+            # Early picks concern nearly all points: a slice of them is no copy.
+            rows = part if 2 * len(closer) > len(nearest) else first + closer
             squared = torch.addmm(centre_norms, self._points[rows], centres, alpha=-2.0).amin(dim=1)
             squared = squared.add_(self._norms[rows]).clamp_(min=0)
             self._distances[rows] = torch.minimum(self._distances[rows], squared)

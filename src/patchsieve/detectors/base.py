@@ -86,6 +86,8 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         )
         _require_variety(embeddings)
         embedded = perf_counter()
+        # Before the long work: a file that vanishes meanwhile shall not cost its result.
+        hashes = tuple(content_hash(record) for record in embeddings.images)
         self.extractor_ = embeddings.extractor
         self.learn(embeddings.features, progress)
         learnt = perf_counter()
@@ -96,7 +98,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             seconds=embeddings.seconds,
             scores=scores,
             patch_maps=patch_maps,
-            hashes=tuple(content_hash(record) for record in embeddings.images),
+            hashes=hashes,
             skipped=(*embeddings.images.skipped, *embeddings.skipped),
         )
         self.threshold_ = robust_threshold(scores, self.threshold_quantile)

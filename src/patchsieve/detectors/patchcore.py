@@ -48,7 +48,8 @@ class PatchCore(BankDetector):
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`."""
         image_scores, patch_scores = super().score(features)
-        if self.reweight_neighbours:
+        # A bank of one patch has no neighbourhood to be isolated in.
+        if self.reweight_neighbours and len(self.bank_) > 1:
             image_scores = image_scores * self._weights(features, patch_scores)
         return image_scores, patch_scores
 

@@ -33,6 +33,9 @@ def neighbours_by_position(features: torch.Tensor, k: int) -> tuple[torch.Tensor
 
 def _distance(features: torch.Tensor, neighbour: torch.Tensor) -> torch.Tensor:
     """Distance `[P, N]` of every feature to one neighbour of its position, by index `[P, N]`."""
-    other = torch.take_along_dim(features, neighbour[:, :, None], dim=1)
+    positions, images, channels = features.shape
+    # One flat gathering of rows: take_along_dim would first spread the indices over all channels.
+    rows = neighbour + images * torch.arange(positions, device=features.device)[:, None]
+    other = features.reshape(-1, channels)[rows.flatten()].view_as(features)
     distance: torch.Tensor = torch.linalg.vector_norm(features - other, dim=2)
     return distance

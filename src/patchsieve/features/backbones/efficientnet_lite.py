@@ -12,7 +12,7 @@ from patchsieve.features.backbones.base import Backbone, choose_layers, hash_ten
 
 VARIANTS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 # Chosen on the train parts of the shared sets by `benchmarks/choose_layers.py`; see docs/backbones.md.
-DEFAULT_LAYERS = ("stage3", "stage5")
+DEFAULT_LAYERS = ("stage3", "stage6")
 
 
 class EfficientNetLite(Backbone):
