@@ -31,7 +31,7 @@ def demo(
         evaluation = evaluate(model, images, progress=progress)
     model.save(model_file)
     tell_training(model)
-    hidden = set(truth.defective)
+    hidden = truth.hidden
     ranked = model.suspects(len(hidden))
     found = [name in hidden for name in ranked.images.names]
     out.print(f"The {len(found)} most suspect of {len(model.training_.images)} training images:")
