@@ -168,13 +168,17 @@ def fit_and_report(
 
 def tell_training(model: "Detector") -> None:
     """Say what was skipped, what limits the model, and how many training images are suspect."""
+    from patchsieve.images import EXCLUDED
     from patchsieve.pictures import model_warnings
 
-    skipped = model.training_.skipped
+    excluded = [skip for skip in model.training_.skipped if skip.reason.endswith(EXCLUDED)]
+    if excluded:
+        say(f"{len(excluded)} images left out as you asked")
+    skipped = [skip for skip in model.training_.skipped if skip not in excluded]
     for skip in skipped[:5]:
         warn(f"skipped {skip.name}: {skip.reason}")
     if len(skipped) > 5:
-        warn(f"skipped {len(skipped) - 5} more; the report lists all {len(skipped)}")
+        warn(f"skipped {len(skipped) - 5} more; the report lists all")
     for text in model_warnings(model):
         warn(text)
     above = int((model.training_.scores > model.threshold_).sum())

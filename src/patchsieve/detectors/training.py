@@ -46,10 +46,12 @@ class TrainingRecord:
     def header(self) -> dict[str, Any]:
         """Return what belongs into the header of a model file."""
         return {
-            "root": str(self.images.root),
+            # Absolute, so that the pictures are found from whichever folder the model is used in.
+            "root": str(self.images.root.absolute()),
             "layout": self.images.layout,
             "images": [
-                [record.name, None if record.path is None else str(record.path)] for record in self.images
+                [record.name, None if record.path is None else str(record.path.absolute())]
+                for record in self.images
             ],
             "sha256": list(self.hashes),
             "skipped": [[skip.name, skip.reason] for skip in self.skipped],

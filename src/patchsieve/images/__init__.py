@@ -12,7 +12,7 @@ backbone's input, needs torch and is imported by those who need it.
 from patchsieve.images.collection import ImageRecord, ImageSet, Pixels, Skipped, Split
 from patchsieve.images.decoding import Mask, decode, decode_mask
 from patchsieve.images.duplicates import distinct
-from patchsieve.images.exclusions import read_exclusions, without
+from patchsieve.images.exclusions import EXCLUDED, read_exclusions, without
 from patchsieve.images.hashing import content_hash
 from patchsieve.images.inspection import ClassCount, Duplicates, InspectionReport, SizeCount, inspect_images
 from patchsieve.images.layouts import LAYOUTS, Layout
@@ -21,6 +21,7 @@ from patchsieve.images.opening import MAX_PIXELS, Header, probe
 from patchsieve.images.reading import read_images
 
 __all__ = [
+    "EXCLUDED",
     "LAYOUTS",
     "MAX_PIXELS",
     "ClassCount",

@@ -10,6 +10,9 @@ from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.images.collection import ImageSet, Skipped
 from patchsieve.images.hashing import content_hash
 
+EXCLUDED = "excluded by the user"
+"""Why an image that a person left out was skipped: the end of its reason."""
+
 
 def read_exclusions(path: Path | str) -> tuple[str, ...]:
     """Read names of images from a file: one a line, or the column ``image`` of a CSV with a header.
@@ -60,11 +63,8 @@ def without(images: ImageSet, names: Collection[str]) -> ImageSet:
         )
     copies = _copies(images, matched)
     skipped = [
-        *(Skipped(name, "excluded by the user") for name in matched),
-        *(
-            Skipped(name, f"exact copy of {original}, excluded by the user")
-            for name, original in copies.items()
-        ),
+        *(Skipped(name, EXCLUDED) for name in matched),
+        *(Skipped(name, f"exact copy of {original}, {EXCLUDED}") for name, original in copies.items()),
     ]
     kept = images.where(lambda record: record.name not in matched and record.name not in copies)
     return replace(kept, skipped=(*images.skipped, *skipped))
