@@ -84,8 +84,8 @@ def grid(
 ) -> Iterator[tuple[tuple[str, str], dict[str, float]]]:
     position = {record.path: index for index, record in enumerate(embeddings.images)}
     masks = framed_masks(embeddings)
-    for condition in arguments.conditions.split(","):
-        for seed in range(arguments.seeds):
+    for seed in range(arguments.seeds):
+        for condition in arguments.conditions.split(","):
             noise = 0.0 if condition == "clean" else arguments.noise
             noisy, _ = inject_noise(images, noise, overlap=condition == "overlap", seed=seed)
             train, test = (
