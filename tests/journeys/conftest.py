@@ -1,5 +1,6 @@
 """Journeys run the installed command in processes of its own, as a user does."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,6 +80,8 @@ def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            # Where the tests run in the background, Ctrl-C is ignored and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     return run
