@@ -58,6 +58,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--conditions", default="clean,no overlap,overlap")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="to share the seeds between machines")
     parser.add_argument(
         "--no-calibration",
         action="store_true",
@@ -84,7 +85,7 @@ def grid(
 ) -> Iterator[tuple[tuple[str, str], dict[str, float]]]:
     position = {record.path: index for index, record in enumerate(embeddings.images)}
     masks = framed_masks(embeddings)
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for condition in arguments.conditions.split(","):
             noise = 0.0 if condition == "clean" else arguments.noise
             noisy, _ = inject_noise(images, noise, overlap=condition == "overlap", seed=seed)
