@@ -1,4 +1,4 @@
-"""Which layers of a backbone tell defects best, judged without looking at a single test image.
+"""Which layers of a backbone tell defects best, judged on training images alone.
 
     python benchmarks/choose_layers.py DATA --backbone efficientnet_lite0 --layers stage3,stage4,stage5,stage6
 
