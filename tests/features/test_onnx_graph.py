@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch.nn import functional
 
-from patchsieve.errors import BackboneError
+from patchsieve.errors import BackboneError, ConfigError
 from patchsieve.features import make_backbone, make_extractor
 
 RNG = np.random.default_rng(0)
@@ -174,3 +174,11 @@ def test_dinov2_gives_its_encoder_blocks() -> None:
 def test_dinov2_names_its_blocks_where_a_layer_is_unknown() -> None:
     with pytest.raises(BackboneError, match=r"no layer 'block13'; it has block1, .*block12"):
         make_backbone("dinov2_vits14", ["block13"])
+
+
+@pytest.mark.parametrize("name", ["dinov2_vits14", "onnx:any.onnx"])
+def test_what_onnx_runtime_cannot_compute_in_is_said(name: str) -> None:
+    with pytest.raises(BackboneError, match=f"{name} runs on ONNX Runtime, .* use --precision float32"):
+        make_backbone(name, precision="bfloat16")
+    with pytest.raises(ConfigError, match="the precision cannot be 'half'"):
+        make_backbone(name, precision="half")

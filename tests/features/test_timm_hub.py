@@ -55,6 +55,18 @@ def test_random_weights_are_the_same_every_time_and_leave_the_seed_alone() -> No
     assert second.layers == ("layer1",)
 
 
+@pytest.mark.parametrize("model", ["resnet18", "convnext_atto", "vit_tiny_patch16_224"])
+def test_in_bfloat16_the_maps_differ_by_rounding_only(model: str) -> None:
+    whole, half = (
+        make_backbone(f"timm:{model}@random", precision=precision) for precision in ("float32", "bfloat16")
+    )
+    assert half.weights_hash == whole.weights_hash
+    for found, expected in zip(half(images(1, 224)), whole(images(1, 224)), strict=True):
+        assert found.dtype == torch.float32
+        difference = (found - expected).norm() / expected.norm()
+        assert 0.001 < difference < 0.03
+
+
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_weights_come_from_a_local_file(suffix: str, tmp_path: Path, timm: Any) -> None:
     torch.manual_seed(1)

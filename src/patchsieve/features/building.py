@@ -21,6 +21,7 @@ def make_extractor(
     patch_size: int = 3,
     patch_stride: int = 1,
     dims: int | None = None,
+    precision: str = "float32",
     device: str = "auto",
     batch_size: int = 16,
 ) -> FeatureExtractor:
@@ -30,7 +31,7 @@ def make_extractor(
         ConfigError: a setting cannot work.
         BackboneError: the backbone is not available here.
     """
-    network = make_backbone(backbone, layers)
+    network = make_backbone(backbone, layers, precision=precision)
     preprocessing = Preprocessing(
         _size(image_size), None if crop is None else _size(crop), mean=network.mean, std=network.std
     )
@@ -54,6 +55,7 @@ def identity(extractor: FeatureExtractor) -> dict[str, Any]:
         "patch_size": aggregation.patch_size,
         "patch_stride": aggregation.patch_stride,
         "dims": aggregation.dims,
+        "precision": extractor.backbone.precision,
     }
 
 
@@ -72,6 +74,8 @@ def extractor_from_identity(kept: Mapping[str, Any], *, device: str, batch_size:
         patch_size=kept["patch_size"],
         patch_stride=kept["patch_stride"],
         dims=kept["dims"],
+        # Files of version 0.1 do not name it.
+        precision=kept.get("precision", "float32"),
         device=device,
         batch_size=batch_size,
     )

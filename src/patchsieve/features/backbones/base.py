@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from patchsieve.errors import BackboneError
+from patchsieve.errors import BackboneError, ConfigError
 from patchsieve.images.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Backbone(ABC):
@@ -17,7 +20,8 @@ class Backbone(ABC):
     Attributes:
         name: as the user writes it, e.g. ``efficientnet_lite0``.
         layers: the layers whose outputs are taken, shallow to deep.
-        weights_hash: SHA-256 of the weights, hex: models made with other weights do not fit.
+        weights_hash: SHA-256 of the weights as published, hex: models made with other weights do not fit.
+        precision: what the network computes in, a key of `PRECISIONS`; what goes in and comes out is float32.
         mean: per RGB channel, what the network was trained with, on the scale 0 to 1.
         std: likewise.
     """
@@ -25,6 +29,7 @@ class Backbone(ABC):
     name: str
     layers: tuple[str, ...]
     weights_hash: str
+    precision: str = "float32"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -39,6 +44,24 @@ class Backbone(ABC):
         Raises:
             BackboneError: this kind of backbone cannot run there.
         """
+
+
+def dtype_of(precision: str) -> torch.dtype:
+    """Return torch's name for a precision.
+
+    Raises:
+        ConfigError: there is no such precision.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"the precision cannot be {precision!r}; there are {', '.join(PRECISIONS)}")
+    return PRECISIONS[precision]
+
+
+def speed_up(network: nn.Module, dtype: torch.dtype) -> None:
+    """Bring a network to the precision it computes in and to the memory layout that convolutions like best."""
+    network.to(dtype)
+    # torch's type hints leave this argument out.
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def hash_tensors(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:

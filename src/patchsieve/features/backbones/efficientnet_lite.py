@@ -8,7 +8,8 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
 from patchsieve.errors import BackboneError
-from patchsieve.features.backbones.base import Backbone, choose_layers, hash_tensors
+from patchsieve.features.backbones.base import Backbone, choose_layers, dtype_of, hash_tensors, speed_up
+from patchsieve.features.backbones.inverted_residual import InvertedResidual, mirrored
 
 VARIANTS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 # Chosen on the train parts of the shared sets by `benchmarks/choose_layers.py`; see docs/backbones.md.
@@ -24,9 +25,11 @@ class EfficientNetLite(Backbone):
     Args:
         name: one of `VARIANTS`.
         layers: stages to take, None for the default.
+        precision: see `Backbone`.
 
     Raises:
         BackboneError: a layer is unknown, or the package with the weights is not installed.
+        ConfigError: there is no such precision.
 
     References:
         Tan and Le (2019), "EfficientNet"; the Lite variants: TensorFlow TPU models, 2020 (Apache-2.0).
@@ -35,8 +38,10 @@ class EfficientNetLite(Backbone):
     mean = (127.0 / 255, 127.0 / 255, 127.0 / 255)
     std = (128.0 / 255, 128.0 / 255, 128.0 / 255)
 
-    def __init__(self, name: str, layers: Sequence[str] | None = None) -> None:
+    def __init__(self, name: str, layers: Sequence[str] | None = None, *, precision: str = "float32") -> None:
         self.name = name
+        self.precision = precision
+        self._dtype = dtype_of(precision)
         # Without a fixed image size the convolutions pad for the size they are given.
         network = EfficientNet.from_name(name.replace("_", "-"), image_size=None).eval().requires_grad_(False)
         state = _bundled_weights(name)
@@ -44,18 +49,21 @@ class EfficientNetLite(Backbone):
         self.weights_hash = hash_tensors(state.items())
         ends = _stage_ends(network)
         self.layers = choose_layers(name, layers, DEFAULT_LAYERS, tuple(ends))
-        self._stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
         self._taken_after = [ends[layer] for layer in self.layers]
-        self._blocks = network._blocks[: max(self._taken_after) + 1]
+        self._stem = nn.Sequential(mirrored(network._conv_stem, network._bn0), nn.ReLU6(inplace=True))
+        self._blocks = nn.ModuleList(map(InvertedResidual, network._blocks[: max(self._taken_after) + 1]))
+        for part in (self._stem, self._blocks):
+            speed_up(part, self._dtype)
 
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
         """See `Backbone`."""
         taken = []
-        features = self._stem(images)
+        features = images.flip(2, 3).to(dtype=self._dtype, memory_format=torch.channels_last)
+        features = self._stem(features)
         for index, block in enumerate(self._blocks):
             features = block(features)
             if index in self._taken_after:
-                taken.append(features)
+                taken.append(features.float().flip(2, 3))
         return taken
 
     def to(self, device: torch.device) -> None:

@@ -9,7 +9,14 @@ from typing import Any
 import torch
 
 from patchsieve.errors import BackboneError
-from patchsieve.features.backbones.base import Backbone, cannot_run, choose_layers, hash_tensors
+from patchsieve.features.backbones.base import (
+    Backbone,
+    cannot_run,
+    choose_layers,
+    dtype_of,
+    hash_tensors,
+    speed_up,
+)
 
 RANDOM = "random"
 # How long the hub may take to answer at all, before any download.
@@ -27,13 +34,17 @@ class TimmBackbone(Backbone):
     Args:
         name: the whole name, with the prefix.
         layers: modules to take, None for the default.
+        precision: see `Backbone`.
 
     Raises:
         BackboneError: timm is not usable here, has no such network or layer, or the weights cannot be had.
+        ConfigError: there is no such precision.
     """
 
-    def __init__(self, name: str, layers: Sequence[str] | None = None) -> None:
+    def __init__(self, name: str, layers: Sequence[str] | None = None, *, precision: str = "float32") -> None:
         self.name = name
+        self.precision = precision
+        self._dtype = dtype_of(precision)
         model, _, weights = name.removeprefix("timm:").partition("@")
         timm = _import_timm(name)
         if not timm.is_model(model):
@@ -43,6 +54,7 @@ class TimmBackbone(Backbone):
         overlay = self._weights_source(timm, model, weights)
         self._network = self._create(timm, model, overlay, layers)
         self.weights_hash = hash_tensors(self._network.state_dict().items())
+        speed_up(self._network, self._dtype)
         configuration = timm.get_pretrained_cfg(model)
         self.mean, self.std = tuple(configuration.mean), tuple(configuration.std)
 
@@ -100,13 +112,13 @@ class TimmBackbone(Backbone):
             BackboneError: the network does not take images of this size.
         """
         try:
-            maps = self._network(images)
+            maps = self._network(images.to(dtype=self._dtype, memory_format=torch.channels_last))
         except (AssertionError, RuntimeError) as error:
             # Transformers are built for one size, and assert it.
             raise BackboneError(cannot_run(self.name, images, error)) from error
         # Swin and its like compute with the channels last.
         last = getattr(self._network, "output_fmt", "NCHW") == "NHWC"
-        return [layer.permute(0, 3, 1, 2) if last else layer for layer in maps]
+        return [(layer.permute(0, 3, 1, 2) if last else layer).float() for layer in maps]
 
     def to(self, device: torch.device) -> None:
         """See `Backbone`."""
