@@ -1,12 +1,11 @@
 """The bank knows where its patches come from, and how they are chosen."""
 
-import numpy as np
 import pytest
 import torch
-from sklearn.random_projection import GaussianRandomProjection
 
-from patchsieve.bank import CORESETS, CoresetChoice, MemoryBank, greedy_coreset
+from patchsieve.bank import CORESETS, CoresetChoice, MemoryBank
 from patchsieve.errors import ConfigError
+from patchsieve.features import PatchFeatures
 
 
 def features(images: int = 6, height: int = 3, width: int = 5, channels: int = 8) -> torch.Tensor:
@@ -17,7 +16,7 @@ def features(images: int = 6, height: int = 3, width: int = 5, channels: int = 8
 def test_origins_weights_and_features_belong_to_the_same_patch(method: str) -> None:
     patches = features()
     weights = torch.rand(patches.shape[:3])
-    bank = MemoryBank.build(patches, CoresetChoice(method, ratio=0.4), weights=weights)
+    bank = MemoryBank.build(PatchFeatures(patches), CoresetChoice(method, ratio=0.4), weights=weights)
     assert len(bank) == 36
     assert bank.origins.dtype == torch.int32
     assert bank.weights is not None
@@ -34,7 +33,9 @@ def test_only_patches_that_stay_enter_the_bank(method: str) -> None:
     patches = features(20, 4, 4)
     keep = torch.rand(patches.shape[:3], generator=torch.Generator().manual_seed(1)) > 0.3
     for seed in range(5):
-        bank = MemoryBank.build(patches, CoresetChoice(method, ratio=0.5, seed=seed), keep=keep)
+        bank = MemoryBank.build(
+            PatchFeatures(patches), CoresetChoice(method, ratio=0.5, seed=seed), keep=keep
+        )
         assert len(bank) == int(0.5 * int(keep.sum()))
         image, row, column = bank.origins.long().T
         assert keep[image, row, column].all()
@@ -43,7 +44,7 @@ def test_only_patches_that_stay_enter_the_bank(method: str) -> None:
 
 def test_the_bank_of_all_patches_holds_each_once() -> None:
     patches = features()
-    bank = MemoryBank.build(patches, CoresetChoice(ratio=1.0))
+    bank = MemoryBank.build(PatchFeatures(patches), CoresetChoice(ratio=1.0))
     assert bank.weights is None
     assert sorted(map(tuple, bank.origins.tolist())) == [
         (image, row, column) for image in range(6) for row in range(3) for column in range(5)
@@ -51,50 +52,29 @@ def test_the_bank_of_all_patches_holds_each_once() -> None:
 
 
 def test_the_bank_searches_its_own_features() -> None:
-    bank = MemoryBank.build(features(), CoresetChoice(ratio=0.5))
+    bank = MemoryBank.build(PatchFeatures(features()), CoresetChoice(ratio=0.5))
     distances, indices = bank.index.search(bank.features)
     assert (distances == 0).all()
     assert indices[:, 0].tolist() == list(range(len(bank)))
 
 
 def test_the_smallest_ratio_still_keeps_one_patch() -> None:
-    assert len(MemoryBank.build(features(), CoresetChoice(ratio=1e-9))) == 1
+    assert len(MemoryBank.build(PatchFeatures(features()), CoresetChoice(ratio=1e-9))) == 1
 
 
 @pytest.mark.parametrize("method", CORESETS)
 def test_the_same_seed_gives_the_same_bank_and_another_seed_another(method: str) -> None:
     patches = features(30)
     first, again, other = (
-        MemoryBank.build(patches, CoresetChoice(method, seed=seed)).origins for seed in (3, 3, 4)
+        MemoryBank.build(PatchFeatures(patches), CoresetChoice(method, seed=seed)).origins
+        for seed in (3, 3, 4)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_narrow_features_are_not_projected() -> None:
-    points = torch.randn(400, 16, generator=torch.Generator().manual_seed(2))
-    picks = CoresetChoice(projection_dims=16).select(points)
-    np.testing.assert_array_equal(picks, greedy_coreset(points, 40, start=int(picks[0])))
-
-
-def test_wide_features_are_measured_on_a_seeded_gaussian_projection() -> None:
-    points = torch.randn(400, 64, generator=torch.Generator().manual_seed(2))
-    picks = CoresetChoice(projection_dims=16, seed=5).select(points)
-    projection = GaussianRandomProjection(16, random_state=5).fit(np.zeros((1, 64), dtype=np.float32))
-    projected = torch.from_numpy(projection.transform(points.numpy())).float()
-    expected = greedy_coreset(projected, 40, start=int(picks[0]))
-    assert (picks.numpy() == expected).mean() > 0.95
-    assert (picks.numpy() != greedy_coreset(points, 40, start=int(picks[0]))).any()
-
-
-def test_the_first_pick_is_random_among_all_that_may_enter() -> None:
-    points = torch.randn(10, 4, generator=torch.Generator().manual_seed(2))
-    firsts = {int(CoresetChoice(ratio=0.1, seed=seed).select(points)[0]) for seed in range(200)}
-    assert firsts == set(range(10))
-
-
 def test_a_bank_moves_with_all_that_belongs_to_it() -> None:
-    bank = MemoryBank.build(features(), CoresetChoice(), weights=torch.rand(6, 3, 5))
+    bank = MemoryBank.build(PatchFeatures(features()), CoresetChoice(), weights=torch.rand(6, 3, 5))
     moved = bank.to(torch.device("cpu"))
     assert torch.equal(moved.features, bank.features)
     assert torch.equal(moved.origins, bank.origins)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from patchsieve.features import Embeddings, FeatureExtractor, make_extractor
+from patchsieve.features import Embeddings, FeatureExtractor, PatchFeatures, make_extractor
 from patchsieve.images import ImageRecord, ImageSet
 
 Synthetic = Callable[..., Embeddings]
@@ -35,7 +35,7 @@ def synthetic(extractor: FeatureExtractor) -> Synthetic:
             for index in range(images)
         )
         return Embeddings(
-            features=torch.from_numpy(features),
+            features=PatchFeatures(torch.from_numpy(features)),
             images=ImageSet(Path("camera"), "arrays", records),
             sizes=np.tile(np.array([[60, 90]]), (images, 1)),
             seconds=np.full(images, 0.01),

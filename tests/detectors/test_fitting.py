@@ -86,8 +86,8 @@ def test_with_a_fold_for_every_image_each_is_scored_by_a_model_of_all_the_others
     for index in range(9):
         others = [other for other in range(9) if other != index]
         alone = clone(model)
-        alone.learn(embeddings.features[others])
-        image_scores, patch_scores = alone.score(embeddings.features[[index]])
+        alone.learn(embeddings.features.take(others))
+        image_scores, patch_scores = alone.score(embeddings.features.tensor()[[index]])
         torch.testing.assert_close(torch.from_numpy(model.training_.scores[[index]]), image_scores)
         torch.testing.assert_close(model.training_.patch_maps[[index]], patch_scores)
 
@@ -97,7 +97,7 @@ def test_no_training_image_is_scored_by_a_bank_that_holds_it(folds: int, synthet
     """With all patches in the bank, a patch that met itself would be at distance zero."""
     model = PatchCore(coreset_ratio=1.0, folds=folds).fit(synthetic(11))
     assert (model.training_.patch_maps > 0.1).all()
-    assert (model.score(synthetic(11).features)[1] == 0).all()
+    assert (model.score(synthetic(11).features.tensor())[1] == 0).all()
 
 
 @detectors
@@ -113,9 +113,9 @@ def test_good_images_pass_and_defective_ones_do_not_though_a_tenth_was_defective
     synthetic: Synthetic,
 ) -> None:
     train = synthetic(60)
-    train.features[[5, 17, 29, 41, 48, 59], 2, 2] += 7.0
+    train.features.tensor()[[5, 17, 29, 41, 48, 59], 2, 2] += 7.0
     test = synthetic(40, seed=1)
-    test.features[30:, 1, 3] += 7.0
+    test.features.tensor()[30:, 1, 3] += 7.0
     verdicts = SoftPatch().fit(train).predict(test).verdicts
     assert verdicts[30:] == ("defect",) * 10
     assert verdicts[:30].count("defect") <= 2
@@ -134,9 +134,9 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(kind: type[Detector], sy
 @detectors
 def test_fitting_leaves_the_embeddings_alone(kind: type[Detector], synthetic: Synthetic) -> None:
     embeddings = synthetic(15)
-    before = embeddings.features.clone()
+    before = embeddings.features.tensor().clone()
     kind().fit(embeddings).predict(embeddings)
-    assert torch.equal(embeddings.features, before)
+    assert torch.equal(embeddings.features.tensor(), before)
 
 
 @detectors
@@ -144,8 +144,8 @@ def test_suspects_are_the_training_images_that_look_worst_to_others(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
     embeddings = synthetic(30)
-    embeddings.features[7, 1, 1] += 12.0
-    embeddings.features[21, 3, 4] += 25.0
+    embeddings.features.tensor()[7, 1, 1] += 12.0
+    embeddings.features.tensor()[21, 3, 4] += 25.0
     model = kind().fit(embeddings)
     suspects = model.suspects()
     assert suspects.images.names[:2] == ("021.png", "007.png")
@@ -229,8 +229,10 @@ def test_wide_features_are_scored_in_full_though_the_coreset_is_projected(synthe
     train, test = synthetic(12, channels=200), synthetic(4, channels=200, seed=1)
     model = PatchCore(projection_dims=16)
     model.learn(train.features)
-    expected = torch.cdist(test.features.reshape(-1, 200), model.bank_.features).amin(dim=1)
-    torch.testing.assert_close(model.score(test.features)[1].flatten(), expected, rtol=1e-4, atol=1e-4)
+    expected = torch.cdist(test.features.tensor().reshape(-1, 200), model.bank_.features).amin(dim=1)
+    torch.testing.assert_close(
+        model.score(test.features.tensor())[1].flatten(), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 def test_skipped_images_are_remembered_from_embeddings_too(synthetic: Synthetic) -> None:

@@ -66,7 +66,7 @@ def test_a_reloaded_model_scores_bit_identically(
 
 def test_a_reloaded_model_remembers_its_training_images(synthetic: Synthetic, tmp_path: Path) -> None:
     embeddings = synthetic(20)
-    embeddings.features[4, 2, 2] += 15
+    embeddings.features.tensor()[4, 2, 2] += 15
     model = SoftPatch().fit(embeddings)
     model.save(str(tmp_path / "m"))
     again = SoftPatch.load(str(tmp_path / "m"))

@@ -22,7 +22,9 @@ def test_it_is_softpatch_with_nothing_sieved_and_no_weights(coreset: str, synthe
     softpatch.learn(train.features)
     assert torch.equal(patchcore.bank_.origins, softpatch.bank_.origins)
     assert torch.equal(patchcore.bank_.features, softpatch.bank_.features)
-    for ours, theirs in zip(patchcore.score(test.features), softpatch.score(test.features), strict=True):
+    for ours, theirs in zip(
+        patchcore.score(test.features.tensor()), softpatch.score(test.features.tensor()), strict=True
+    ):
         assert torch.equal(ours, theirs)
 
 
@@ -46,22 +48,27 @@ def test_the_reweighting_is_that_of_the_paper(neighbours: int, synthetic: Synthe
     plain, weighted = PatchCore(), PatchCore(reweight_neighbours=neighbours)
     plain.learn(train.features)
     weighted.learn(train.features)
-    (unweighted, patches), (scores, same) = plain.score(test.features), weighted.score(test.features)
+    (unweighted, patches), (scores, same) = (
+        plain.score(test.features.tensor()),
+        weighted.score(test.features.tensor()),
+    )
     assert torch.equal(patches, same)
-    expected = unweighted.double().numpy() * plain_weights(test.features, weighted.bank_.features, neighbours)
+    expected = unweighted.double().numpy() * plain_weights(
+        test.features.tensor(), weighted.bank_.features, neighbours
+    )
     np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
 def test_the_reweighting_does_not_overflow_at_large_distances(synthetic: Synthetic) -> None:
     """exp(1000) is infinite in every float; the share of the nearest is not."""
     train, test = synthetic(20), synthetic(8, seed=1)
-    test.features[2] += 1e3 / np.sqrt(12)
-    test.features[3] *= 1e4
+    test.features.tensor()[2] += 1e3 / np.sqrt(12)
+    test.features.tensor()[3] *= 1e4
     model = PatchCore(reweight_neighbours=5)
     model.learn(train.features)
     plain = PatchCore()
     plain.learn(train.features)
-    scores, unweighted = model.score(test.features)[0], plain.score(test.features)[0]
+    scores, unweighted = model.score(test.features.tensor())[0], plain.score(test.features.tensor())[0]
     assert unweighted[2] > 900
     assert torch.isfinite(scores).all()
     assert ((scores >= 0) & (scores <= unweighted)).all()
@@ -73,7 +80,7 @@ def test_more_neighbours_than_the_bank_has_are_all_of_it(synthetic: Synthetic) -
     few.learn(train.features)
     many.learn(train.features)
     assert len(few.bank_) == 4
-    torch.testing.assert_close(few.score(test.features)[0], many.score(test.features)[0])
+    torch.testing.assert_close(few.score(test.features.tensor())[0], many.score(test.features.tensor())[0])
 
 
 @pytest.mark.parametrize("neighbours", [-1, 1])
@@ -86,4 +93,4 @@ def test_a_bank_of_all_patches_is_at_distance_zero_from_them(synthetic: Syntheti
     train = synthetic(6)
     model = PatchCore(coreset_ratio=1.0)
     model.learn(train.features)
-    assert (model.score(train.features)[1] == 0).all()
+    assert (model.score(train.features.tensor())[1] == 0).all()

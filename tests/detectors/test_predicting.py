@@ -39,15 +39,15 @@ def test_a_result_has_one_of_everything_for_each_image(fitted: PatchCore, synthe
 
 def test_scores_do_not_depend_on_the_batch(fitted: PatchCore, synthetic: Synthetic) -> None:
     test = synthetic(10, seed=1)
-    image_scores, _ = fitted.score(test.features)
+    image_scores, _ = fitted.score(test.features.tensor())
     np.testing.assert_allclose(fitted.predict(test).scores, image_scores, rtol=1e-6)
     assert [len(part) for part in fitted.iter_predict(test)] == [4, 4, 2]
 
 
 def test_images_are_ranked_by_falling_score(fitted: PatchCore, synthetic: Synthetic) -> None:
     test = synthetic(6, seed=1)
-    test.features[4] += 9
-    test.features[1] += 5
+    test.features.tensor()[4] += 9
+    test.features.tensor()[1] += 5
     assert fitted.predict(test).ranked()[:2].tolist() == [4, 1]
 
 
@@ -57,7 +57,7 @@ def test_a_peak_lies_in_the_patch_that_stands_out(
 ) -> None:
     """4 x 5 patches over 60 x 90 pixels: each is 15 high and 18 wide."""
     test = synthetic(3, seed=1)
-    test.features[1][hot] += 30
+    test.features.tensor()[1][hot] += 30
     x, y = fitted.predict(test).peaks[1]
     assert hot[0] * 15 <= y < (hot[0] + 1) * 15
     assert hot[1] * 18 <= x < (hot[1] + 1) * 18

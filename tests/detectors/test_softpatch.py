@@ -75,15 +75,15 @@ def test_the_whole_method_is_that_of_the_equations(
     discriminator: str, soft_weights: bool, synthetic: Synthetic
 ) -> None:
     train, test = synthetic(24), synthetic(7, seed=1)
-    train.features[3, 1:3, 1:3] += 6.0
+    train.features.tensor()[3, 1:3, 1:3] += 6.0
     model = SoftPatch(discriminator=discriminator, soft_weights=soft_weights, coreset_ratio=0.2, lof_k=5)
     model.learn(train.features)
     first = tuple(model.bank_.origins[0].tolist())
     origins, image_scores, patch_scores = numpy_softpatch(
-        train.features.double().numpy(), test.features.double().numpy(), model, first
+        train.features.tensor().double().numpy(), test.features.tensor().double().numpy(), model, first
     )
     assert {tuple(origin) for origin in model.bank_.origins.tolist()} == origins
-    ours, our_patches = model.score(test.features)
+    ours, our_patches = model.score(test.features.tensor())
     np.testing.assert_allclose(our_patches, patch_scores, rtol=1e-4)
     np.testing.assert_allclose(ours, image_scores, rtol=1e-4)
 
@@ -95,7 +95,7 @@ def test_the_defects_are_sieved_out_and_never_in_the_bank(discriminator: str, sy
     # One at a position: two would hide each other from the Gaussian, whose covariance they widen.
     defects = {(image, row, column) for image, column in ((4, 2), (20, 3)) for row in range(4)}
     for image, row, column in defects:
-        train.features[image, row, column] += 9.0
+        train.features.tensor()[image, row, column] += 9.0
     for seed in range(3):
         model = SoftPatch(discriminator=discriminator, coreset_ratio=0.5, seed=seed)
         model.learn(train.features)
@@ -108,15 +108,17 @@ def test_without_soft_weights_the_score_is_the_distance(synthetic: Synthetic) ->
     model = SoftPatch(soft_weights=False)
     model.learn(train.features)
     assert model.bank_.weights is None
-    expected = torch.cdist(test.features.reshape(-1, 12), model.bank_.features).amin(dim=1).view(5, 4, 5)
-    torch.testing.assert_close(model.score(test.features)[1], expected, rtol=1e-3, atol=1e-3)
+    expected = (
+        torch.cdist(test.features.tensor().reshape(-1, 12), model.bank_.features).amin(dim=1).view(5, 4, 5)
+    )
+    torch.testing.assert_close(model.score(test.features.tensor())[1], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_a_defect_scores_higher_at_its_patch_and_for_its_image(synthetic: Synthetic) -> None:
     model = SoftPatch().fit(synthetic(30))
     test = synthetic(6, seed=1)
-    test.features[4, 3, 1] += 8.0
-    image_scores, patch_scores = model.score(test.features)
+    test.features.tensor()[4, 3, 1] += 8.0
+    image_scores, patch_scores = model.score(test.features.tensor())
     assert int(image_scores.argmax()) == 4
     assert int(patch_scores[4].argmax()) == 3 * 5 + 1
 

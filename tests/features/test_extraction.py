@@ -32,14 +32,14 @@ def test_every_image_stands_in_its_place_whatever_the_batch(
     images = folder(11)
     whole = extractor.embed(images)
     assert whole.features.shape == (11, *extractor.shape())
-    assert whole.features.dtype == torch.float32
+    assert whole.features.tensor().dtype == torch.float32
     assert whole.images.names == images.names
     for batch_size in (1, 3, 11, 64):
         other = replace(extractor, batch_size=batch_size).embed(images)
-        assert_same(other.features, whole.features)
+        assert_same(other.features.tensor(), whole.features.tensor())
     for index in (0, 5, 10):
         alone = extractor.forward(extractor.preprocessing(decode(images[index]))[None])
-        assert_same(whole.features[index], alone[0])
+        assert_same(whole.features.tensor()[index], alone[0])
 
 
 def test_sizes_and_times_belong_to_the_images(extractor: FeatureExtractor, folder: Folder) -> None:
@@ -58,7 +58,9 @@ def test_batches_come_one_by_one_with_all_that_belongs_to_them(
     parts = list(extractor.batches(images))
     assert [len(part) for part in parts] == [4, 4, 2]
     assert sum((part.images.names for part in parts), ()) == images.names
-    assert_same(torch.cat([part.features for part in parts]), extractor.embed(images).features)
+    assert_same(
+        torch.cat([part.features.tensor() for part in parts]), extractor.embed(images).features.tensor()
+    )
 
 
 def test_a_broken_image_is_named_and_skipped(extractor: FeatureExtractor, folder: Folder) -> None:
@@ -70,7 +72,7 @@ def test_a_broken_image_is_named_and_skipped(extractor: FeatureExtractor, folder
     assert [skip.name for skip in embedded.skipped] == ["02.png", "03.png"]
     assert all(skip.reason and "02" not in skip.reason for skip in embedded.skipped)
     whole = extractor.embed(images.with_records([*images.records[:2], *images.records[4:]]))
-    assert_same(embedded.features, whole.features)
+    assert_same(embedded.features.tensor(), whole.features.tensor())
     assert embedded.sizes.tolist() == whole.sizes.tolist()
 
 
@@ -135,7 +137,7 @@ def test_some_embeddings_can_be_taken_in_any_order(extractor: FeatureExtractor, 
     embedded = extractor.embed(folder(5))
     some = embedded.take([3, 0])
     assert some.images.names == ("03.png", "00.png")
-    assert torch.equal(some.features, embedded.features[[3, 0]])
+    assert torch.equal(some.features.tensor(), embedded.features.tensor()[[3, 0]])
     assert some.sizes.tolist() == [[70, 93], [70, 90]]
     assert len(embedded.take(np.array([], dtype=np.int64))) == 0
 
@@ -145,7 +147,7 @@ def test_arrays_are_embedded_like_the_files_they_come_from(
 ) -> None:
     images = folder(2)
     arrays = read_images([decode(record) for record in images])
-    assert_same(extractor.embed(arrays).features, extractor.embed(images).features)
+    assert_same(extractor.embed(arrays).features.tensor(), extractor.embed(images).features.tensor())
 
 
 def test_an_identity_builds_the_same_extractor_again(folder: Folder) -> None:
@@ -165,7 +167,7 @@ def test_an_identity_builds_the_same_extractor_again(folder: Folder) -> None:
     assert identity(again) == kept
     assert again.batch_size == 3
     images = folder(3)
-    assert_same(again.embed(images).features, extractor.embed(images).features)
+    assert_same(again.embed(images).features.tensor(), extractor.embed(images).features.tensor())
 
 
 def test_numbers_stand_for_squares_and_no_crop_for_the_whole() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.features import PatchFeatures
 from patchsieve.sieve import (
     DISCRIMINATORS,
     LOF,
@@ -27,7 +28,7 @@ def embeddings(images: int, height: int, width: int, channels: int, seed: int = 
 def test_every_score_stands_at_its_own_patch(name: str) -> None:
     features = embeddings(12, 3, 5, 6)
     discriminator = make_discriminator(name)
-    scores = outlier_scores(features, discriminator)
+    scores = outlier_scores(PatchFeatures(features), discriminator)
     assert scores.dtype == torch.float32
     assert scores.shape == (12, 3, 5)
     for row in range(3):
@@ -41,9 +42,9 @@ def test_a_set_worked_on_in_several_blocks_scores_like_its_rows_alone(name: str)
     # 20 x 20 positions of 48 images with 1024 channels are more than one block of working memory holds.
     features = embeddings(48, 20, 20, 1024)
     discriminator = make_discriminator(name)
-    whole = outlier_scores(features, discriminator)
+    whole = outlier_scores(PatchFeatures(features), discriminator)
     for row in (0, 10, 19):
-        alone = outlier_scores(features[:, row : row + 1], discriminator)
+        alone = outlier_scores(PatchFeatures(features[:, row : row + 1]), discriminator)
         torch.testing.assert_close(whole[:, row : row + 1], alone, rtol=1e-5, atol=1e-5)
 
 
@@ -66,14 +67,14 @@ def test_progress_counts_every_position() -> None:
             self.ended = True
 
     progress = Counting()
-    outlier_scores(embeddings(4, 3, 5, 2), Nearest(), progress=progress)
+    outlier_scores(PatchFeatures(embeddings(4, 3, 5, 2)), Nearest(), progress=progress)
     assert (progress.done, progress.total, progress.ended) == (15, 15, True)
 
 
 @pytest.mark.parametrize(("discriminator", "images"), [(LOF(k=6), 6), (Nearest(), 1), (Gaussian(), 1)])
 def test_too_few_images_are_counted_in_the_error(discriminator: NoiseDiscriminator, images: int) -> None:
     with pytest.raises(ImagesError, match=f"at least {discriminator.min_images} .* has {images}"):
-        outlier_scores(embeddings(images, 2, 2, 4), discriminator)
+        outlier_scores(PatchFeatures(embeddings(images, 2, 2, 4)), discriminator)
 
 
 @settings(max_examples=100, deadline=None)

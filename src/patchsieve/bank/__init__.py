@@ -1,13 +1,14 @@
 """The bank: the patches that stand for normal.
 
-In: features of the training patches that the sieve left, float32 `[N, H, W, C]` with a mask and soft weights
+In: features of the training patches that the sieve left, `PatchFeatures` `[N, H, W, C]` with a mask and soft weights
 `[N, H, W]`. Out: a `MemoryBank` of M patches chosen by a coreset, exact nearest neighbours in it, and the
 file that holds it.
 """
 
+from patchsieve.bank.choice import CORESETS, CoresetChoice
 from patchsieve.bank.container import FORMAT_VERSION, read_container, write_container
 from patchsieve.bank.coreset import greedy_coreset, random_coreset
-from patchsieve.bank.memory_bank import CORESETS, CoresetChoice, MemoryBank
+from patchsieve.bank.memory_bank import MemoryBank
 from patchsieve.bank.search import NearestNeighbours
 
 __all__ = [

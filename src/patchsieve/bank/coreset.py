@@ -5,6 +5,7 @@ import numpy.typing as npt
 import torch
 
 from patchsieve.bank.screening import Screen
+from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype
 from patchsieve.progress import SILENT, Progress, staged
 
 # Rows updated per matrix product: the block of products stays within reach of the processor's caches.
@@ -14,7 +15,13 @@ _MIN_CANDIDATES = 64
 
 
 def greedy_coreset(
-    points: torch.Tensor, count: int, *, start: int, progress: Progress = SILENT
+    points: torch.Tensor,
+    count: int,
+    *,
+    start: int,
+    overwrite_points: bool = False,
+    title: str = "coreset",
+    progress: Progress = SILENT,
 ) -> npt.NDArray[np.int64]:
     """Choose `count` points by greedy k-center selection (minimax facility location).
 
@@ -29,6 +36,8 @@ def greedy_coreset(
         points: float32 `[N, D]`, on any device.
         count: number of picks wanted.
         start: index of the first pick.
+        overwrite_points: whether `points` may be changed, which saves a copy of them.
+        title: of the stage of work.
         progress: shown one unit a pick.
 
     Returns:
@@ -47,8 +56,10 @@ def greedy_coreset(
         raise ValueError(f"cannot pick {count} of {len(points)} points")
     if not 0 <= start < len(points):
         raise ValueError(f"the first pick {start} is not one of the {len(points)} points")
-    selection = _Selection(points, start)
-    with staged(progress, "coreset", count) as stage:
+    # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
+    mean = points.mean(dim=0)
+    selection = _Selection(points.sub_(mean) if overwrite_points else points - mean, start)
+    with staged(progress, title, count) as stage:
         stage.advance()
         candidates = _MIN_CANDIDATES
         while len(selection.picks) < count:
@@ -62,13 +73,18 @@ def greedy_coreset(
     return np.asarray(selection.picks, dtype=np.int64)
 
 
+def working_bytes(dims: int, device: torch.device) -> int:
+    """Return what `greedy_coreset` keeps in memory for each point of `dims` dimensions, the point included."""
+    code = (dims + 1 + NORM_COLUMNS) * torch.empty(0, dtype=fast_dtype(device)).element_size()
+    return 4 * dims + code + 4 * 4
+
+
 class _Selection:
     """The picks so far and every point's squared distance to them; -1 for the picks themselves."""
 
     def __init__(self, points: torch.Tensor, start: int) -> None:
-        # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
-        self._points = points - points.mean(dim=0)
-        self._norms = self._points.square().sum(dim=1)
+        self._points = points
+        self._norms = torch.linalg.vector_norm(points, dim=1).square_()
         self._screen = Screen(self._points)
         self._encoded = self._screen.encode(self._points)
         self._distances = torch.full_like(self._norms, torch.inf)

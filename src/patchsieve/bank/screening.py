@@ -17,25 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype, in_columns, summation_error
+
 # Share of the variance that the leading axes must hold; further axes cost more than the points they rule out.
 _VARIANCE = 0.95
 _AXES_STEP = 16
 # Below this saving the rotation is not worth its own time.
 _FEWEST_SAVED = 0.25
 _SAMPLE = 20_000
-# Summation in float32 over a thousand terms.
-_ACCUMULATION = 1e-5
-# The squared norm is carried in three columns: 24 bits of it even in bfloat16.
-_NORM_COLUMNS = 3
-
-
-def screening_dtype(device: torch.device) -> torch.dtype:
-    """Return the type in which products run fastest: bfloat16 where the hardware has it, else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    if device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False):
-        return torch.bfloat16
-    return torch.float32
+# Vectors encoded at a time: what lies between them and their code would take several times their memory.
+_ENCODED_ROWS = 16_384
 
 
 @dataclass(frozen=True)
@@ -80,13 +71,22 @@ class Screen:
     """
 
     def __init__(self, points: torch.Tensor, dtype: torch.dtype | None = None) -> None:
-        self._dtype = dtype or screening_dtype(points.device)
+        self._dtype = dtype or fast_dtype(points.device)
         sample = points[:: max(1, len(points) // _SAMPLE)]
         self._origin = sample.mean(dim=0)
         self._axes = _leading_axes(sample - self._origin)
 
     def encode(self, vectors: torch.Tensor) -> Encoded:
         """Encode vectors float32 `[N, C]`."""
+        width = vectors.shape[1] if self._axes is None else self._axes.shape[1] + 1
+        factors = vectors.new_empty(len(vectors), width + NORM_COLUMNS, dtype=self._dtype)
+        lengths, errors = vectors.new_empty(2, len(vectors))
+        for first in range(0, len(vectors), _ENCODED_ROWS):
+            part = slice(first, first + _ENCODED_ROWS)
+            factors[part], lengths[part], errors[part] = self._encode(vectors[part])
+        return Encoded(factors, lengths, errors)
+
+    def _encode(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         centred = vectors - self._origin
         lengths = torch.linalg.vector_norm(centred, dim=1)
         if self._axes is not None:
@@ -94,17 +94,14 @@ class Screen:
             rest = (lengths.square() - leading.square().sum(dim=1)).clamp_(min=0).sqrt_()
             centred = torch.cat([leading, rest[:, None]], dim=1)
         rounded = centred.to(self._dtype)
-        errors = torch.linalg.vector_norm(centred - rounded.float(), dim=1)
-        ones = torch.ones(len(vectors), _NORM_COLUMNS, dtype=self._dtype, device=vectors.device)
-        return Encoded(torch.cat([rounded, ones], dim=1), lengths, errors)
+        errors = torch.linalg.vector_norm(centred - rounded, dim=1)
+        ones = rounded.new_ones(len(vectors), NORM_COLUMNS)
+        return torch.cat([rounded, ones], dim=1), lengths, errors
 
     def targets(self, encoded: Encoded) -> Targets:
         """Return encoded vectors as what others are bounded against."""
         factors = encoded.factors.clone()
-        remaining = -0.5 * encoded.lengths.square()
-        for column in range(-_NORM_COLUMNS, 0):
-            factors[:, column] = remaining.to(self._dtype)
-            remaining = remaining - factors[:, column].float()
+        factors[:, -NORM_COLUMNS:] = in_columns(-0.5 * encoded.lengths.square(), self._dtype)
         return Targets(factors, encoded.lengths.amax(), encoded.errors.amax())
 
     @staticmethod
@@ -120,7 +117,7 @@ class Screen:
         """Return float32 `[..., Q]` that no affinity exceeds, from products `[..., Q]` or maxima of them."""
         lengths, errors = queries.lengths, queries.errors
         slack = errors * targets.largest + (lengths + errors) * targets.worst_error
-        slack = slack + _ACCUMULATION * (lengths + targets.largest).square()
+        slack = slack + summation_error(targets.factors.shape[1]) * (lengths + targets.largest).square()
         products = products.float()
         rounding = torch.finfo(self._dtype).eps * products.abs()
         return products + rounding + slack

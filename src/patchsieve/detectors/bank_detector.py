@@ -8,6 +8,8 @@ import torch
 
 from patchsieve.bank import CoresetChoice, MemoryBank
 from patchsieve.detectors.base import Detector
+from patchsieve.features import PatchFeatures
+from patchsieve.progress import Progress
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -17,17 +19,45 @@ class BankDetector(Detector, ABC):
     Attributes:
         coreset: ``greedy`` (k-center) or ``random``.
         coreset_ratio: share of the candidate patches that enters the bank.
+        bank_size: the most patches that enter it; None for no limit but the ratio.
         projection_dims: dimensions of the random projection on which greedy distances are measured.
         bank_: the memory bank.
     """
 
     coreset: str = "greedy"
     coreset_ratio: float = 0.1
+    bank_size: int | None = None
     projection_dims: int = 128
 
-    def coreset_choice(self) -> CoresetChoice:
-        """Return how the bank's patches are chosen. Raises `ConfigError` where the settings cannot work."""
-        return CoresetChoice(self.coreset, self.coreset_ratio, self.projection_dims, self.seed)
+    def coreset_choice(self, memory: int | None = None) -> CoresetChoice:
+        """Return how the bank's patches are chosen.
+
+        Args:
+            memory: bytes that choosing may take; None for no limit.
+
+        Raises:
+            ConfigError: the settings cannot work.
+        """
+        return CoresetChoice(
+            method=self.coreset,
+            ratio=self.coreset_ratio,
+            size=self.bank_size,
+            projection_dims=self.projection_dims,
+            seed=self.seed,
+            memory=memory,
+        )
+
+    def build_bank(
+        self,
+        features: PatchFeatures,
+        progress: Progress,
+        *,
+        keep: torch.Tensor | None = None,
+        weights: torch.Tensor | None = None,
+    ) -> MemoryBank:
+        """Choose the bank within the memory budget; see `MemoryBank.build`."""
+        choice = self.coreset_choice(self.budget(features.device).for_coreset(features))
+        return MemoryBank.build(features, choice, keep=keep, weights=weights, progress=progress)
 
     def check(self) -> None:
         """See `Detector.check`."""

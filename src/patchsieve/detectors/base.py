@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -15,11 +16,18 @@ from sklearn.base import BaseEstimator, clone
 from patchsieve.bank import read_container, write_container
 from patchsieve.decisions import robust_threshold
 from patchsieve.detectors import crossfit, header
+from patchsieve.detectors.budget import Budget, check_budget
 from patchsieve.detectors.maps import MapSmoother
 from patchsieve.detectors.result import Result
 from patchsieve.detectors.training import TrainingRecord
 from patchsieve.errors import ConfigError, ImagesError, ModelFileError
-from patchsieve.features import Embeddings, FeatureExtractor, make_extractor
+from patchsieve.features import (
+    Embeddings,
+    FeatureExtractor,
+    PatchFeatures,
+    embed_cached,
+    make_extractor,
+)
 from patchsieve.images import ImageSet, Skipped, content_hash, distinct, read_images
 from patchsieve.progress import SILENT, Progress
 
@@ -46,6 +54,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         seed: of everything random.
         device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``.
         batch_size: images per forward pass.
+        memory_budget: bytes that a fit may take; None for half of the machine's memory, or of its GPU's.
         extractor_: turns images into features like those the model was fitted on.
         training_: the training images with their out-of-sample scores and maps.
         threshold_: an image with a higher score is called defective.
@@ -67,14 +76,25 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     seed: int = 0
     device: str = "auto"
     batch_size: int = 16
+    memory_budget: int | None = None
 
-    def fit(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Self:
+    def fit(
+        self,
+        images: Any,
+        *,
+        strict: bool = False,
+        progress: Progress = SILENT,
+        cache: Path | str | None = None,
+        cache_dtype: str = "float32",
+    ) -> Self:
         """Learn what normal looks like from images that nobody has cleaned.
 
         Args:
             images: a folder, files, arrays, an `ImageSet` (of which the train part is used), or `Embeddings`.
             strict: raise at the first image that cannot be decoded instead of skipping it.
             progress: shown the stages of the work.
+            cache: folder that keeps the features of images, for other fits and for this one if it is interrupted.
+            cache_dtype: how numbers are kept there: ``float32``, or ``float16`` in half the space.
 
         Raises:
             PatchSieveError: the images or the configuration cannot be used.
@@ -82,7 +102,9 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         self.check()
         started = perf_counter()
         embeddings = (
-            images if isinstance(images, Embeddings) else self.embed(images, strict=strict, progress=progress)
+            images
+            if isinstance(images, Embeddings)
+            else self.embed(images, strict=strict, progress=progress, cache=cache, cache_dtype=cache_dtype)
         )
         _require_variety(embeddings)
         embedded = perf_counter()
@@ -109,10 +131,30 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         }
         return self
 
-    def embed(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Embeddings:
-        """Extract the features of the images to learn from, exact copies left out. See `fit`."""
+    def embed(
+        self,
+        images: Any,
+        *,
+        strict: bool = False,
+        progress: Progress = SILENT,
+        cache: Path | str | None = None,
+        cache_dtype: str = "float32",
+    ) -> Embeddings:
+        """Extract the features of the images to learn from, exact copies left out. See `fit`.
+
+        They stay in memory where the budget allows it; else they are read from the cache or from a temporary file.
+        """
         chosen = distinct(read_images(images).train)
-        return self.make_extractor().embed(chosen, strict=strict, progress=progress)
+        extractor = self.make_extractor()
+        kept = self.budget(extractor.device).keeps(len(chosen) * 4 * prod(extractor.shape()))
+        if kept and cache is None:
+            return extractor.embed(chosen, strict=strict, progress=progress)
+        embedded = embed_cached(extractor, chosen, cache, dtype=cache_dtype, strict=strict, progress=progress)
+        return replace(embedded, features=PatchFeatures(embedded.features.tensor())) if kept else embedded
+
+    def budget(self, device: torch.device) -> Budget:
+        """Return the memory that a fit on `device` may take."""
+        return Budget.of(self.memory_budget, device)
 
     def make_extractor(self) -> FeatureExtractor:
         """Build the feature extractor of this configuration.
@@ -247,12 +289,13 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             raise ConfigError(f"sigma is {self.sigma}: it must be a number of pixels, 0 for no smoothing")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed is {self.seed}: it must be a whole number from 0 to {2**32 - 1}")
+        check_budget(self.memory_budget)
         if not 0 < self.threshold_quantile < 1:
             raise ConfigError(f"threshold_quantile is {self.threshold_quantile}: it must lie between 0 and 1")
 
     @abstractmethod
-    def learn(self, features: torch.Tensor, progress: Progress = SILENT) -> None:
-        """Learn from the features of the training images, float32 `[N, H, W, C]`, nothing else: no calibration."""
+    def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:
+        """Learn from the features of the training images, `[N, H, W, C]`, nothing else: no calibration."""
 
     @abstractmethod
     def _state(self) -> dict[str, torch.Tensor]:
@@ -269,7 +312,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     def _score_batch(self, batch: Embeddings) -> Result:
         started = perf_counter()
         if len(batch):
-            scores, patch_scores = self.score(batch.features)
+            scores, patch_scores = self.score(batch.features.tensor())
         else:
             scores, patch_scores = torch.empty(0), torch.empty(0, *batch.features.shape[1:3])
         share = (perf_counter() - started) / max(1, len(batch))
@@ -325,8 +368,8 @@ def _require_variety(embeddings: Embeddings) -> None:
             f"only {len(embeddings)} distinct usable training image in {embeddings.images.root}{left_out}: "
             "at least 2 are needed to learn what varies, 50 or more to learn it well"
         )
-    first = embeddings.features[0]
-    if all(torch.equal(first, other) for other in embeddings.features[1:]):
+    first = embeddings.features.images(0, 1)
+    if all(torch.equal(first, other) for other in embeddings.features.batches(1)):
         raise ImagesError(
             f"all {len(embeddings)} training images in {embeddings.images.root} look identical to the backbone: "
             "there is no variation to learn from; check that the camera delivers live pictures"

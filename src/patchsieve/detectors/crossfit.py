@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from patchsieve.features.patches import PatchFeatures
 from patchsieve.progress import Progress, staged
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ _SCORING_BATCH = 16
 
 
 def out_of_sample(
-    detector: "Detector", features: torch.Tensor, progress: Progress
+    detector: "Detector", features: PatchFeatures, progress: Progress
 ) -> tuple[npt.NDArray[np.float32], torch.Tensor]:
     """Split the images into folds; score each fold by a model fitted on the others.
 
@@ -24,7 +25,7 @@ def out_of_sample(
 
     Args:
         detector: its configuration, fold count and seed are used; it is not changed.
-        features: float32 `[N, H, W, C]`, N >= 2.
+        features: `[N, H, W, C]`, N >= 2.
         progress: shown one unit an image.
 
     Returns:
@@ -38,10 +39,13 @@ def out_of_sample(
         for fold in np.array_split(order, min(detector.folds, images)):
             rest = np.setdiff1d(order, fold)
             model = detector.for_fewer(len(rest))
-            model.learn(features[torch.from_numpy(rest)])
-            for batch in np.array_split(fold, -(-len(fold) // _SCORING_BATCH)):
-                image_scores, patch_scores = model.score(features[torch.from_numpy(batch)])
-                scores[batch] = image_scores.cpu().numpy()
-                patch_maps[torch.from_numpy(batch)] = patch_scores.cpu()
+            model.learn(features.take(rest))
+            done = 0
+            for batch in features.take(fold).batches(_SCORING_BATCH):
+                part = fold[done : done + len(batch)]
+                image_scores, patch_scores = model.score(batch)
+                scores[part] = image_scores.cpu().numpy()
+                patch_maps[torch.from_numpy(part)] = patch_scores.cpu()
+                done += len(batch)
                 stage.advance(len(batch))
     return scores, patch_maps

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import torch
 
-from patchsieve.bank import MemoryBank
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.errors import ConfigError
+from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 
 
@@ -41,9 +41,9 @@ class PatchCore(BankDetector):
                 "with 1 every image score would be zero"
             )
 
-    def learn(self, features: torch.Tensor, progress: Progress = SILENT) -> None:
+    def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:
         """See `Detector.learn`."""
-        self.bank_ = MemoryBank.build(features, self.coreset_choice(), progress=progress)
+        self.bank_ = self.build_bank(features, progress)
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`."""

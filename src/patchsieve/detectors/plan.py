@@ -1,18 +1,19 @@
 """What a fit will take, said before it starts: memory per stage, and time from a measured forward pass."""
 
 from dataclasses import dataclass
+from math import prod
 from time import perf_counter
 
 import psutil
 import torch
 
+from patchsieve.bank.coreset import working_bytes
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.budget import FIXED_BYTES, PATCH_BYTES
 from patchsieve.features import FeatureExtractor
 
 _FLOAT = 4
-# Blocks of positions, queries and images that are worked on at a time, and the libraries themselves.
-_WORKING_BYTES = 900 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,11 @@ class Plan:
         images: number of training images.
         shape: (H, W, C) of one embedding.
         bank: number of patches in the memory bank, 0 for a detector without one.
+        shards: into how many parts choosing the bank is split; 1 is the exact greedy selection.
+        embedding_bytes: what the features take as float32.
+        in_memory: whether they stay in memory; else they are read from a file.
         stages: (what, bytes) at the same time in memory at the fullest moment.
+        budget: bytes that the fit may take.
         available: bytes free for the taking now.
         embedding_seconds: time to embed all images, from a forward pass just measured.
     """
@@ -31,7 +36,11 @@ class Plan:
     images: int
     shape: tuple[int, int, int]
     bank: int
+    shards: int
+    embedding_bytes: int
+    in_memory: bool
     stages: tuple[tuple[str, int], ...]
+    budget: int
     available: int
     embedding_seconds: float
 
@@ -42,8 +51,8 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether that is less than what is free."""
-        return self.peak <= self.available
+        """Whether that is within the budget, and less than what is free."""
+        return self.peak <= min(self.budget, self.available)
 
 
 def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Plan:
@@ -51,23 +60,37 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
 
     Runs the backbone twice on an empty batch, to measure it.
     """
-    height, width, channels = extractor.shape()
-    patches = images * height * width
-    stages = [("embeddings", patches * channels * _FLOAT)]
-    bank = 0
+    shape = extractor.shape()
+    budget = detector.budget(extractor.device)
+    patches = images * shape[0] * shape[1]
+    embedding_bytes = _FLOAT * images * prod(shape)
+    in_memory = budget.keeps(embedding_bytes)
+    resident = embedding_bytes if in_memory else 0
+    stages = [
+        ("libraries and working memory", FIXED_BYTES),
+        ("embeddings", resident),
+        ("outlier scores and maps", PATCH_BYTES * patches),
+    ]
+    bank, shards = 0, 1
     if isinstance(detector, BankDetector):
-        kept = int(patches * (1 - float(getattr(detector, "tau", 0.0))))
-        bank = max(1, int(kept * detector.coreset_ratio))
-        projected = min(channels, detector.projection_dims)
-        stages.append(("candidate patches", kept * channels * _FLOAT))
-        stages.append(("their projection and distances", kept * (2 * projected + 2) * _FLOAT))
-        stages.append(("memory bank", 2 * bank * channels * _FLOAT))
-    stages.append(("working memory", _WORKING_BYTES))
+        kept = patches - int(patches * float(getattr(detector, "tau", 0.0)))
+        choice = detector.coreset_choice(budget.left(patches, resident))
+        bank, shards = choice.count(kept), choice.shards(kept, shape[2], extractor.device)
+        if choice.method == "greedy":
+            part = -(-kept // shards)
+            dims = min(shape[2], choice.projection_dims)
+            stages.append(("choosing the memory bank", part * working_bytes(dims, extractor.device)))
+        # The bank itself and what its search index keeps of it.
+        stages.append(("memory bank", 4 * bank * shape[2] * _FLOAT))
     return Plan(
         images=images,
-        shape=(height, width, channels),
+        shape=shape,
         bank=bank,
+        shards=shards,
+        embedding_bytes=embedding_bytes,
+        in_memory=in_memory,
         stages=tuple(stages),
+        budget=budget.total,
         available=psutil.virtual_memory().available,
         embedding_seconds=images * _seconds_per_image(extractor, min(images, extractor.batch_size)),
     )

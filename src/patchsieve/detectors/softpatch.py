@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import torch
-
-from patchsieve.bank import MemoryBank
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
-from patchsieve.sieve import LOF, NoiseDiscriminator, make_discriminator, outlier_scores, sieve
+from patchsieve.sieve import LOF, REFERENCES, NoiseDiscriminator, make_discriminator, outlier_scores, sieve
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -28,6 +26,8 @@ class SoftPatch(BankDetector):
         discriminator: ``lof``, ``nearest`` or ``gaussian``.
         tau: share of all training patches that is sieved out.
         lof_k: neighbours of the local outlier factor.
+        reference_images: with more training images than this, lof and nearest look for neighbours among so many,
+            chosen at random; their time would else grow with the square of the images.
         gaussian_eps: added to the covariance's diagonal, in squared feature units.
         soft_weights: whether outlier scores weight the anomaly scores.
 
@@ -42,12 +42,19 @@ class SoftPatch(BankDetector):
     discriminator: str = "lof"
     tau: float = 0.15
     lof_k: int = 6
+    reference_images: int = REFERENCES
     gaussian_eps: float = 0.01
     soft_weights: bool = True
 
     def noise_discriminator(self) -> NoiseDiscriminator:
         """Return the discriminator of this configuration. Raises `ConfigError` where there is none."""
-        return make_discriminator(self.discriminator, lof_k=self.lof_k, gaussian_eps=self.gaussian_eps)
+        return make_discriminator(
+            self.discriminator,
+            lof_k=self.lof_k,
+            gaussian_eps=self.gaussian_eps,
+            references=self.reference_images,
+            seed=self.seed,
+        )
 
     def check(self) -> None:
         """See `Detector.check`."""
@@ -75,13 +82,12 @@ class SoftPatch(BankDetector):
             copy.set_params(lof_k=images - 1)
         return copy
 
-    def learn(self, features: torch.Tensor, progress: Progress = SILENT) -> None:
+    def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:
         """See `Detector.learn`."""
         weights = outlier_scores(features, self.noise_discriminator(), progress=progress)
-        self.bank_ = MemoryBank.build(
+        self.bank_ = self.build_bank(
             features,
-            self.coreset_choice(),
+            progress,
             keep=sieve(weights, self.tau),
             weights=weights if self.soft_weights else None,
-            progress=progress,
         )

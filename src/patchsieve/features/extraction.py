@@ -14,6 +14,7 @@ import torch
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.features.backbones import Backbone
 from patchsieve.features.embedding import PatchAggregation
+from patchsieve.features.patches import PatchFeatures
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
 from patchsieve.images.decoding import decode
 from patchsieve.images.preprocessing import Preprocessing
@@ -28,7 +29,7 @@ class Embeddings:
     """The patch features of a set of images; one extraction serves any number of detectors.
 
     Attributes:
-        features: float32 `[N, H, W, C]`.
+        features: `[N, H, W, C]`.
         images: the N images, in order.
         sizes: int64 `[N, 2]`, (height, width) of each image as decoded, in pixels.
         seconds: float64 `[N]`, each image's share of the time of its batch, decoding waited for included.
@@ -36,7 +37,7 @@ class Embeddings:
         extractor: what made them, and can make more like them.
     """
 
-    features: torch.Tensor = field(repr=False)
+    features: PatchFeatures = field(repr=False)
     images: ImageSet = field(repr=False)
     sizes: npt.NDArray[np.int64] = field(repr=False)
     seconds: npt.NDArray[np.float64] = field(repr=False)
@@ -51,7 +52,7 @@ class Embeddings:
         chosen = np.asarray(indices, dtype=np.int64)
         return replace(
             self,
-            features=self.features[torch.from_numpy(chosen)],
+            features=self.features.take(chosen),
             images=self.images.with_records([self.images[int(index)] for index in chosen]),
             sizes=self.sizes[chosen],
             seconds=self.seconds[chosen],
@@ -110,16 +111,14 @@ class FeatureExtractor:
         parts = []
         done = 0
         for part in self.batches(images, strict=strict, progress=progress):
-            features[done : done + len(part)] = part.features
+            features[done : done + len(part)] = part.features.tensor()
             done += len(part)
-            parts.append(replace(part, features=part.features[:0]))
+            parts.append(replace(part, features=PatchFeatures(features[:0])))
         skipped = tuple(skip for part in parts for skip in part.skipped)
         if not done:
-            raise ImagesError(
-                f"none of the {len(images)} images could be decoded; the first: {_words(skipped[0])}"
-            )
+            raise none_decoded(images, skipped)
         return Embeddings(
-            features=features[:done],
+            features=PatchFeatures(features[:done]),
             images=images.with_records([record for part in parts for record in part.images]),
             sizes=np.concatenate([part.sizes for part in parts]),
             seconds=np.concatenate([part.seconds for part in parts]),
@@ -174,7 +173,7 @@ class FeatureExtractor:
             features = torch.empty(0, *self.shape())
         share = (perf_counter() - started) / max(1, len(ready))
         return Embeddings(
-            features=features,
+            features=PatchFeatures(features),
             images=images.with_records([record for record, _ in ready]),
             sizes=np.array([decoded.size for _, decoded in ready], dtype=np.int64).reshape(-1, 2),
             seconds=np.full(len(ready), share),
@@ -189,5 +188,9 @@ class _Decoded:
     size: tuple[int, int]
 
 
-def _words(skip: Skipped) -> str:
-    return f"{skip.name}: {skip.reason}"
+def none_decoded(images: ImageSet, skipped: Sequence[Skipped]) -> ImagesError:
+    """Return the error that all of these images were skipped."""
+    first = skipped[0]
+    return ImagesError(
+        f"none of the {len(images)} images could be decoded; the first: {first.name}: {first.reason}"
+    )

@@ -1,12 +1,13 @@
 """The sieve: finds the patches of the training images that do not belong there.
 
-In: embeddings of the training set, float32 `[N, H, W, C]`. Out: an outlier score for each patch, float32
+In: `PatchFeatures` of the training set, `[N, H, W, C]`. Out: an outlier score for each patch, float32
 `[N, H, W]`, and from it the bool mask of the patches that stay. The scores of those are the soft weights.
 """
 
 from patchsieve.sieve.discriminators import (
     DISCRIMINATORS,
     LOF,
+    REFERENCES,
     Gaussian,
     Nearest,
     NoiseDiscriminator,
@@ -17,6 +18,7 @@ from patchsieve.sieve.outliers import outlier_scores, sieve
 __all__ = [
     "DISCRIMINATORS",
     "LOF",
+    "REFERENCES",
     "Gaussian",
     "Nearest",
     "NoiseDiscriminator",

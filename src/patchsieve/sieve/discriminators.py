@@ -2,17 +2,23 @@
 
 Each follows the paper (Jiang et al., NeurIPS 2022, section 3.2): features are grouped by position over the
 images, and a patch is compared only with the patches that other images have at the same place.
+
+Comparing all images with all at every position grows with the square of their number. Above `REFERENCES` images the
+two that look for neighbours, LOF and nearest, look among a random choice of so many: what is rare among two thousand
+images is rare.
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from patchsieve.errors import ConfigError
 from patchsieve.sieve.neighbours import neighbours_by_position
 
 DISCRIMINATORS = ("lof", "nearest", "gaussian")
+REFERENCES = 2000
 
 
 class NoiseDiscriminator(Protocol):
@@ -35,14 +41,22 @@ class NoiseDiscriminator(Protocol):
 
 @dataclass(frozen=True)
 class Nearest:
-    """Distance to the nearest patch of another image at the same position (paper, equation 2)."""
+    """Distance to the nearest patch of another image at the same position (paper, equation 2).
 
+    Attributes:
+        references: with more images than this, neighbours are looked for among so many, chosen at random.
+        seed: of that choice.
+    """
+
+    references: int = REFERENCES
+    seed: int = 0
     name: str = "nearest"
     min_images: int = 2
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
         """See `NoiseDiscriminator.score`; the score is a Euclidean distance."""
-        return neighbours_by_position(features, 1)[0][:, :, 0]
+        chosen = _chosen(features, self.references, self.seed)
+        return neighbours_by_position(features, 1, chosen)[0][:, :, 0]
 
 
 @dataclass(frozen=True)
@@ -96,12 +110,16 @@ class LOF:
 
     Attributes:
         k: number of neighbours; 6 in the paper.
+        references: with more images than this, neighbours are looked for among so many, chosen at random.
+        seed: of that choice.
 
     References:
         Breunig et al. (2000), "LOF: identifying density-based local outliers".
     """
 
     k: int = 6
+    references: int = REFERENCES
+    seed: int = 0
     name: str = "lof"
 
     @property
@@ -111,29 +129,43 @@ class LOF:
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
         """See `NoiseDiscriminator.score`; the score is a ratio of densities."""
-        distances, neighbours = neighbours_by_position(features, self.k)
-        positions, images, k = distances.shape
-        flat = neighbours.reshape(positions, images * k)
-        k_distance = distances[:, :, -1].gather(1, flat).view_as(distances)
+        chosen = _chosen(features, max(self.references, self.min_images), self.seed)
+        distances, neighbours = neighbours_by_position(features, self.k, chosen)
+        everyone = slice(None) if chosen is None else chosen
+        flat = neighbours.flatten(1)
+        k_distance = distances[:, everyone, -1].gather(1, flat).view_as(distances)
         reachability = torch.maximum(k_distance, distances)
         # The small constant keeps copies of one image (all distances zero) at a factor of one.
         density = 1.0 / (reachability.mean(dim=2) + 1e-10)
-        neighbour_density = density.gather(1, flat).view_as(distances)
+        neighbour_density = density[:, everyone].gather(1, flat).view_as(distances)
         return neighbour_density.mean(dim=2) / density
 
 
-def make_discriminator(name: str, *, lof_k: int = 6, gaussian_eps: float = 0.01) -> NoiseDiscriminator:
-    """Return the discriminator called `name`.
+def _chosen(features: torch.Tensor, most: int, seed: int) -> torch.Tensor | None:
+    """Return the images to look among, int64 `[most]` ascending, None where there are no more than that."""
+    images = features.shape[1]
+    if images <= most:
+        return None
+    picked = np.random.default_rng(seed).choice(images, size=most, replace=False)
+    return torch.from_numpy(np.sort(picked)).to(features.device)
+
+
+def make_discriminator(
+    name: str, *, lof_k: int = 6, gaussian_eps: float = 0.01, references: int = REFERENCES, seed: int = 0
+) -> NoiseDiscriminator:
+    """Return the discriminator called `name`; the other arguments are for those that have such a setting.
 
     Raises:
         ConfigError: there is none of that name, or its setting cannot work.
     """
+    if not 2 <= references < 2**16:
+        raise ConfigError(f"reference_images is {references}: it must be at least 2 and below {2**16}")
     if name == "lof":
         if lof_k < 1:
             raise ConfigError(f"lof_k is {lof_k}: the local outlier factor needs at least one neighbour")
-        return LOF(k=lof_k)
+        return LOF(lof_k, references, seed)
     if name == "nearest":
-        return Nearest()
+        return Nearest(references, seed)
     if name == "gaussian":
         if gaussian_eps <= 0:
             raise ConfigError(

@@ -1,41 +1,188 @@
-"""Nearest neighbours among the images at one position, for a whole block of positions at once."""
+"""Nearest neighbours among the images at one position, for a whole block of positions at once.
 
+All distances of a position come from one matrix product in the processor's fastest type. They are rounded, so they
+only name candidates: the nearest few are measured again as |a - b|, and a bound on the rounding says whether another
+could be nearer. Where it could, more candidates are measured. The result is exact.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 
-# Candidates kept beyond k from the fast distances, so that the exact ones can still change their order.
-_SPARE = 2
+from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype, in_columns, summation_error
+
+# Candidates measured beyond k: with fewer, rounding leaves many undecided; more cost more than they decide.
+_SPARE = 4
+_MORE = 4
+# Working memory of one product; small enough for the processor's caches.
+_PRODUCT_BYTES = 6 * 2**20
 
 
-def neighbours_by_position(features: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+def neighbours_by_position(
+    features: torch.Tensor, k: int, references: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Find for every feature its k nearest others at the same position.
-
-    Distances are first taken from one batched matrix product, |a|^2 + |b|^2 - 2ab, which loses digits where
-    neighbours are close; the nearest few are then measured again as |a - b| and put in order.
 
     Args:
         features: float32 `[P, N, C]`: P positions, N images, C channels.
-        k: neighbours wanted, at most N - 1.
+        k: neighbours wanted.
+        references: int64 `[R]`, the images to search among, k < R < 2^16; None for all.
 
     Returns:
-        Euclidean distances float32 `[P, N, k]`, ascending, and image indices int64 `[P, N, k]`.
+        Euclidean distances float32 `[P, N, k]`, ascending, and int64 `[P, N, k]`, which of the references.
     """
-    images = features.shape[1]
     features = features - features.mean(dim=1, keepdim=True)
-    norms = features.square().sum(dim=2)
-    squared = torch.baddbmm(norms[:, None, :], features, features.transpose(1, 2), alpha=-2.0)
-    # The row's own norm is the same for all its candidates: it cannot change which are nearest.
-    squared.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-    candidates = torch.topk(squared, min(k + _SPARE, images - 1), dim=2, largest=False, sorted=False).indices
-    distances = torch.stack([_distance(features, column) for column in candidates.unbind(dim=2)], dim=2)
-    order = distances.argsort(dim=2, stable=True)[:, :, :k]
-    return distances.gather(2, order), candidates.gather(2, order)
+    positions, images, _ = features.shape
+    others = features if references is None else features[:, references]
+    own = torch.full((images,), -1, device=features.device)
+    own[slice(None) if references is None else references] = torch.arange(others.shape[1]).to(own)
+    products = _Products.of(features, others)
+    distances = features.new_empty(positions, images, k)
+    columns = torch.empty(positions, images, k, dtype=torch.int64, device=features.device)
+    row_bytes = others.shape[1] * (4 + products.queries.element_size())
+    step = max(1, _PRODUCT_BYTES // (images * row_bytes))
+    rows = min(images, max(1, _PRODUCT_BYTES // row_bytes))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for place in range(0, positions, step):
+            for row in range(0, images, rows):
+                block = slice(place, place + step), slice(row, row + rows)
+                search = _Block(features[block], others[block[0]], own[block[1]], *products.block(*block))
+                distances[block], columns[block] = search.nearest(k, pool)
+    return distances, columns
 
 
-def _distance(features: torch.Tensor, neighbour: torch.Tensor) -> torch.Tensor:
-    """Distance `[P, N]` of every feature to one neighbour of its position, by index `[P, N]`."""
-    positions, images, channels = features.shape
-    # One flat gathering of rows: take_along_dim would first spread the indices over all channels.
-    rows = neighbour + images * torch.arange(positions, device=features.device)[:, None]
-    other = features.reshape(-1, channels)[rows.flatten()].view_as(features)
-    distance: torch.Tensor = torch.linalg.vector_norm(features - other, dim=2)
-    return distance
+@dataclass(frozen=True)
+class _Products:
+    """Vectors extended so that one product is half their squared distance, |a|^2/2 + |b|^2/2 - ab.
+
+    Attributes:
+        queries: `[P, N, C + 2 NORM_COLUMNS]` in the fast type.
+        others: `[P, R, C + 2 NORM_COLUMNS]`, likewise.
+        slack: float32 `[P, N]`: no product is off by more, but for its own rounding.
+    """
+
+    queries: torch.Tensor
+    others: torch.Tensor
+    slack: torch.Tensor
+
+    @classmethod
+    def of(cls, features: torch.Tensor, others: torch.Tensor) -> "_Products":
+        dtype = fast_dtype(features.device)
+        query, lengths, errors = _rounded(features, dtype)
+        other, other_lengths, other_errors = (
+            (query, lengths, errors) if others is features else _rounded(others, dtype)
+        )
+        longest = other_lengths.amax(dim=1, keepdim=True)
+        slack = errors * longest + (lengths + errors) * other_errors.amax(dim=1, keepdim=True)
+        slack += summation_error(features.shape[2] + 2 * NORM_COLUMNS) * (lengths + longest).square()
+        return cls(
+            torch.cat([query, in_columns(0.5 * lengths.square(), dtype), _ones(query)], dim=2),
+            torch.cat([-other, _ones(other), in_columns(0.5 * other_lengths.square(), dtype)], dim=2),
+            slack,
+        )
+
+    def block(self, places: slice, rows: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return half squared distances `[P, n, R]`, rounded, and their slack `[P, n]`, of some rows."""
+        return torch.bmm(self.queries[places, rows], self.others[places].transpose(1, 2)), self.slack[
+            places, rows
+        ]
+
+
+class _Block:
+    """The search of Q = P x n rows, each among the R others of its position.
+
+    Args:
+        queries: float32 `[P, n, C]`.
+        others: float32 `[P, R, C]`.
+        own: int64 `[n]`, which of the others a row is itself, -1 for none.
+        halves: half squared distances `[P, n, R]`, rounded.
+        slack: float32 `[P, n]`.
+    """
+
+    def __init__(
+        self,
+        queries: torch.Tensor,
+        others: torch.Tensor,
+        own: torch.Tensor,
+        halves: torch.Tensor,
+        slack: torch.Tensor,
+    ) -> None:
+        places, rows, self._count = halves.shape
+        self._queries = queries.reshape(places * rows, -1)
+        self._others = others.reshape(places * self._count, -1)
+        self._offsets = (self._count * torch.arange(places, device=own.device)).repeat_interleave(rows)
+        self._own = own.repeat(places)
+        self._slack = slack.flatten()
+        self._rounding = float(torch.finfo(halves.dtype).eps)
+        # Distance and column in one number that sorts by distance: the columns take the float's last bits.
+        self._mask = (1 << self._count.bit_length()) - 1
+        keys = halves.float().view(torch.int32).bitwise_and_(~self._mask)
+        keys.bitwise_or_(torch.arange(self._count, dtype=torch.int32, device=own.device))
+        self._keys = keys.view(places * rows, self._count)
+        themselves = (self._own >= 0).nonzero(as_tuple=True)[0]
+        self._keys[themselves, self._own[themselves]] |= _LAST
+
+    def nearest(self, k: int, pool: ThreadPoolExecutor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return distances and columns `[P, n, k]`."""
+        rows, wanted, keys = torch.arange(len(self._keys), device=self._own.device), k + _SPARE, self._keys
+        distances = self._queries.new_empty(len(rows), k)
+        columns = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
+        while len(rows):
+            wanted = min(wanted, self._count)
+            if wanted < self._count:
+                _partition(keys, wanted, pool)
+            distances[rows], columns[rows] = self._measure(rows, (keys[:, :wanted] & self._mask).long(), k)
+            if wanted == self._count:
+                break
+            undecided = self._undecided(rows, keys[:, wanted], distances[rows, -1])
+            rows, keys, wanted = rows[undecided], keys[undecided], _MORE * wanted
+        places = (-1, len(self._keys) // (len(self._others) // self._count), k)
+        return distances.view(places), columns.view(places)
+
+    def _measure(
+        self, rows: torch.Tensor, columns: torch.Tensor, k: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the k nearest of the candidate `columns` `[Q, c]`, in order; of equals the first image's."""
+        columns = columns.sort(dim=1).values
+        found = self._others.index_select(0, (columns + self._offsets[rows, None]).flatten())
+        differences = found.view(*columns.shape, -1).sub_(self._queries[rows, None])
+        distances = torch.linalg.vector_norm(differences, dim=2)
+        distances.masked_fill_(columns == self._own[rows, None], torch.inf)
+        order = distances.argsort(dim=1, stable=True)[:, :k]
+        return distances.gather(1, order), columns.gather(1, order)
+
+    def _undecided(self, rows: torch.Tensor, following: torch.Tensor, farthest: torch.Tensor) -> torch.Tensor:
+        """Say of each row whether a column that was not measured might be nearer than its k-th."""
+        approximate = (following & ~self._mask).view(torch.float32)
+        lowest = approximate * (1.0 - self._rounding) - self._slack[rows]
+        return ~(0.5 * farthest.square() <= lowest)
+
+
+# Sets all exponent bits: as a float infinite or not a number, as an integer behind all distances.
+_LAST = 0x7F800000
+
+
+def _partition(keys: torch.Tensor, count: int, pool: ThreadPoolExecutor) -> None:
+    """Bring the `count` smallest of each row of `keys` `[Q, R]` to its front, the next one behind them."""
+    if keys.device.type != "cpu":
+        keys[:, : count + 1] = torch.topk(keys, count + 1, dim=1, largest=False).values
+        return
+    # torch.topk takes several times as long on a CPU.
+    parts = np.array_split(keys.numpy(), torch.get_num_threads())
+    list(pool.map(lambda part: part.partition(count, axis=1), parts))
+
+
+def _rounded(vectors: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return vectors `[P, N, C]` in `dtype`, their lengths `[P, N]`, and how far rounding moved each, `[P, N]`."""
+    rounded = vectors.to(dtype)
+    return (
+        rounded,
+        torch.linalg.vector_norm(vectors, dim=2),
+        torch.linalg.vector_norm(vectors - rounded, dim=2),
+    )
+
+
+def _ones(like: torch.Tensor) -> torch.Tensor:
+    return like.new_ones(*like.shape[:2], NORM_COLUMNS)

@@ -3,20 +3,23 @@
 import torch
 
 from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.features.patches import PatchFeatures
 from patchsieve.progress import SILENT, Progress, staged
 from patchsieve.sieve.discriminators import NoiseDiscriminator
 
-# Working memory of one block of positions: the N x N distances of each position and a few arrays like them.
-_BLOCK_BYTES = 256 * 2**20
+# Positions read at a time: from a file every image is another place, so few wide readings are faster.
+READ_BYTES = 128 * 2**20
+# Positions scored at a time: what a discriminator works on should stay near the processor's caches.
+_SCORED_BYTES = 6 * 2**20
 
 
 def outlier_scores(
-    embeddings: torch.Tensor, discriminator: NoiseDiscriminator, *, progress: Progress = SILENT
+    features: PatchFeatures, discriminator: NoiseDiscriminator, *, progress: Progress = SILENT
 ) -> torch.Tensor:
     """Score every training patch, one block of positions after the other.
 
     Args:
-        embeddings: float32 `[N, H, W, C]`.
+        features: `[N, H, W, C]`.
         discriminator: what scores the patches of one position.
         progress: shown one unit a position.
 
@@ -26,20 +29,21 @@ def outlier_scores(
     Raises:
         ImagesError: there are fewer images than the discriminator needs.
     """
-    images, height, width, channels = embeddings.shape
+    images, height, width, channels = features.shape
     if images < discriminator.min_images:
         raise ImagesError(
             f"the {discriminator.name!r} discriminator needs at least {discriminator.min_images} training images "
             f"and has {images}: add images, or choose another discriminator or (for lof) a smaller k"
         )
-    positions = embeddings.reshape(images, height * width, channels)
-    scores = torch.empty(images, height * width, dtype=torch.float32, device=embeddings.device)
-    block = max(1, _BLOCK_BYTES // (16 * images * max(images, channels)))
+    scores = torch.empty(images, height * width, dtype=torch.float32, device=features.device)
+    read, scored = (max(1, size // (4 * images * channels)) for size in (READ_BYTES, _SCORED_BYTES))
     with staged(progress, f"outlier scores ({discriminator.name})", height * width) as stage:
-        for first in range(0, height * width, block):
-            part = positions[:, first : first + block].transpose(0, 1).contiguous()
-            scores[:, first : first + block] = discriminator.score(part).T
-            stage.advance(len(part))
+        for first in range(0, height * width, read):
+            block = features.positions(first, min(first + read, height * width))
+            for part in torch.split(block, scored):
+                scores[:, first : first + len(part)] = discriminator.score(part).T
+                first += len(part)
+                stage.advance(len(part))
     return scores.view(images, height, width)
 
 

@@ -1,0 +1,139 @@
+"""How many and which of the candidate patches become the memory bank, within a budget of memory."""
+
+from dataclasses import dataclass
+from math import isqrt
+
+import numpy as np
+import torch
+from sklearn.random_projection import GaussianRandomProjection
+
+from patchsieve.bank.coreset import greedy_coreset, random_coreset, working_bytes
+from patchsieve.errors import ConfigError
+from patchsieve.features.patches import PatchFeatures
+from patchsieve.progress import SILENT, Progress
+
+CORESETS = ("greedy", "random")
+# Candidates read and projected at a time.
+_READ_PATCHES = 65_536
+
+
+@dataclass(frozen=True)
+class CoresetChoice:
+    """How the patches of the bank are chosen.
+
+    The greedy selection needs all candidates in memory. Where they do not fit into `memory`, they are split into
+    shards by image, each shard chooses a whole bank of its own, and the bank is chosen from these choices. That is
+    no longer the greedy selection itself: no candidate is farther from the bank than the sum of two greedy radii, of
+    its shard and of the last selection, 4 times the smallest radius possible, where greedy alone promises 2.
+
+    Attributes:
+        method: ``greedy`` (k-center) or ``random``.
+        ratio: share of the candidate patches that enters the bank, 0 < ratio <= 1.
+        size: the most patches that enter it; None for no limit but the ratio.
+        projection_dims: greedy distances are measured on a Johnson-Lindenstrauss projection to this many
+            dimensions where the features have more (PatchCore, section 3.2; the reference code uses 128).
+        seed: of the projection, the first pick and the random choice.
+        memory: bytes that the selection may take; None for no limit.
+
+    References:
+        Shards: Malkomes et al. (2015), "Fast distributed k-center clustering with outliers on massive data".
+    """
+
+    method: str = "greedy"
+    ratio: float = 0.1
+    size: int | None = None
+    projection_dims: int = 128
+    seed: int = 0
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.method not in CORESETS:
+            raise ConfigError(f"there is no coreset {self.method!r}; choose one of {', '.join(CORESETS)}")
+        if not 0 < self.ratio <= 1:
+            raise ConfigError(f"coreset_ratio is {self.ratio}: it must be above 0 and at most 1")
+        if self.size is not None and self.size < 1:
+            raise ConfigError(f"bank_size is {self.size}: it must be at least 1")
+        if self.projection_dims < 1:
+            raise ConfigError(f"projection_dims is {self.projection_dims}: it must be at least 1")
+
+    def count(self, candidates: int) -> int:
+        """Return how many of so many candidates are chosen, at least one."""
+        return max(1, min(int(self.ratio * candidates), self.size or candidates))
+
+    def shards(self, candidates: int, channels: int, device: torch.device) -> int:
+        """Return into how many shards the selection splits so many candidates of `channels` channels.
+
+        A large bank keeps their number, and so what is saved, small: a cap on its size helps.
+        """
+        if self.method == "random" or self.memory is None:
+            return 1
+        needed = candidates * working_bytes(min(channels, self.projection_dims), device)
+        # With more shards than this, what they choose together is more than one of them.
+        most = isqrt(candidates // self.count(candidates))
+        return min(-(-needed // self.memory), most)
+
+    def select(
+        self, features: PatchFeatures, candidates: torch.Tensor, *, progress: Progress = SILENT
+    ) -> torch.Tensor:
+        """Choose among patches.
+
+        Args:
+            features: `[N, H, W, C]`.
+            candidates: int64 `[n]` ascending, indices into the flattened `[N H W]`: what may be chosen.
+            progress: of the selection.
+
+        Returns:
+            int64 `[K]`, those chosen, K >= 1.
+        """
+        count = self.count(len(candidates))
+        if self.method == "random":
+            picks = random_coreset(len(candidates), count, seed=self.seed)
+            return candidates[torch.from_numpy(picks).to(candidates.device)]
+        random = np.random.default_rng(self.seed)
+        shards = self.shards(len(candidates), features.shape[3], features.device)
+        if shards > 1:
+            candidates = torch.cat(
+                [
+                    self._greedy(
+                        features, part, count, random, f"coreset of shard {number} of {shards}", progress
+                    )
+                    for number, part in enumerate(candidates.tensor_split(shards), start=1)
+                ]
+            )
+        return self._greedy(features, candidates, count, random, "coreset", progress)
+
+    def _greedy(
+        self,
+        features: PatchFeatures,
+        candidates: torch.Tensor,
+        count: int,
+        random: np.random.Generator,
+        title: str,
+        progress: Progress,
+    ) -> torch.Tensor:
+        picks = greedy_coreset(
+            self._project(features, candidates),
+            min(count, len(candidates)),
+            start=int(random.integers(len(candidates))),
+            overwrite_points=True,
+            title=title,
+            progress=progress,
+        )
+        return candidates[torch.from_numpy(picks).to(candidates.device)]
+
+    def _project(self, features: PatchFeatures, candidates: torch.Tensor) -> torch.Tensor:
+        """Return the points that distances are measured on, float32 `[n, D]`, D at most `projection_dims`."""
+        channels = features.shape[3]
+        dims = min(channels, self.projection_dims)
+        points = torch.empty(len(candidates), dims, device=features.device)
+        projection = None if dims == channels else self._projection(channels).to(points)
+        for first in range(0, len(candidates), _READ_PATCHES):
+            part = slice(first, first + _READ_PATCHES)
+            patches = features.patches(candidates[part])
+            points[part] = patches if projection is None else patches @ projection
+        return points
+
+    def _projection(self, channels: int) -> torch.Tensor:
+        projection = GaussianRandomProjection(self.projection_dims, random_state=self.seed)
+        projection.fit(np.zeros((1, channels), dtype=np.float32))
+        return torch.from_numpy(projection.components_.T)

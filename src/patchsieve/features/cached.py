@@ -1,0 +1,84 @@
+"""Extraction by way of a cache: only images that it does not hold go through the backbone."""
+
+from pathlib import Path
+
+import numpy as np
+
+from patchsieve.errors import BrokenImageError, ImagesError
+from patchsieve.features.building import identity
+from patchsieve.features.cache import FeatureCache
+from patchsieve.features.extraction import Embeddings, FeatureExtractor, none_decoded
+from patchsieve.images import ImageSet, Skipped, content_hash
+from patchsieve.progress import SILENT, Progress
+
+
+def embed_cached(
+    extractor: FeatureExtractor,
+    images: ImageSet,
+    folder: Path | str | None,
+    *,
+    dtype: str = "float32",
+    strict: bool = False,
+    progress: Progress = SILENT,
+) -> Embeddings:
+    """Embed a whole set into a cache on disk. Interrupted, it continues where it was.
+
+    Args:
+        extractor: what embeds the images that are not there yet.
+        images: what to embed; images are known by their content, under any name.
+        folder: of the cache; None for one on disk that goes when nobody reads from it any more.
+        dtype: how numbers are kept: ``float32``, or ``float16`` in half the space.
+        strict: raise at the first image that cannot be decoded instead of skipping it.
+        progress: shown one unit for each image that is not there yet.
+
+    Returns:
+        Embeddings whose features are read from the disk when they are needed; for an image that was there before,
+        `seconds` is 0.
+
+    Raises:
+        BrokenImageError: an image cannot be decoded and `strict` is set.
+        ImagesError: there are no images, or none of them could be decoded.
+        PatchSieveError: the cache cannot be read or written, or the disk is too small.
+    """
+    if not images:
+        raise ImagesError(f"there are no images to work on in {images.root}")
+    cache = FeatureCache(folder, identity(extractor), extractor.shape(), dtype)
+    hashes, skipped = _hashes(images, strict=strict)
+    known = cache.find(list(hashes.values()))
+    missing = images.where(lambda record: record.name in hashes and hashes[record.name] not in known)
+    cache.require_space(len(missing))
+    seconds: dict[str, float] = {}
+    if missing:
+        for part in extractor.batches(missing, strict=strict, progress=progress):
+            names = part.images.names
+            skipped.extend(part.skipped)
+            if names:
+                cache.add([hashes[name] for name in names], part.sizes, part.features.tensor())
+                seconds.update(zip(names, part.seconds.tolist(), strict=True))
+    known = cache.find(list(hashes.values()))
+    found = images.where(lambda record: record.name in hashes and hashes[record.name] in known)
+    if not found:
+        raise none_decoded(images, skipped)
+    rows = [known[hashes[name]] for name in found.names]
+    return Embeddings(
+        features=cache.features(rows, extractor.device),
+        images=found,
+        sizes=np.array([[row.height, row.width] for row in rows], dtype=np.int64),
+        seconds=np.array([seconds.get(name, 0.0) for name in found.names]),
+        skipped=tuple(skipped),
+        extractor=extractor,
+    )
+
+
+def _hashes(images: ImageSet, *, strict: bool) -> tuple[dict[str, str], list[Skipped]]:
+    """Return the SHA-256 of each image's content by name, and what could not be read."""
+    hashes: dict[str, str] = {}
+    skipped: list[Skipped] = []
+    for record in images:
+        try:
+            hashes[record.name] = content_hash(record)
+        except BrokenImageError as error:
+            if strict:
+                raise
+            skipped.append(Skipped(record.name, error.reason))
+    return hashes, skipped

@@ -1,0 +1,54 @@
+"""Patch features read a part at a time are those of the tensor behind them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from patchsieve.features import PatchFeatures
+
+IMAGES = [None, [3, 0, 0, 6]]
+
+
+def values(dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(7, 3, 4, 5, generator=torch.Generator().manual_seed(1)).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("images", IMAGES)
+def test_every_way_of_reading_gives_the_same_values(images: list[int] | None, dtype: torch.dtype) -> None:
+    data = values(dtype)
+    features = PatchFeatures(data, None if images is None else np.array(images))
+    expected = (data if images is None else data[images]).float()
+    count = len(expected)
+    assert len(features) == count
+    assert features.shape == (count, 3, 4, 5)
+    assert features.nbytes == expected.nbytes
+    assert torch.equal(features.tensor(), expected)
+    assert torch.equal(features.images(1, 3), expected[1:3])
+    assert torch.equal(torch.cat(list(features.batches(2))), expected)
+    flat = expected.reshape(count, 12, 5)
+    assert torch.equal(features.positions(2, 9), flat[:, 2:9].transpose(0, 1))
+    chosen = torch.tensor([0, 5, 12 * count - 1, 5])
+    assert torch.equal(features.patches(chosen), expected.reshape(-1, 5)[chosen])
+
+
+def test_a_part_of_a_part_is_a_part() -> None:
+    part = PatchFeatures(values()).take(np.array([6, 2, 4])).take(np.array([2, 0]))
+    assert torch.equal(part.tensor(), values()[[4, 6]])
+
+
+def test_all_of_a_tensor_in_memory_is_that_tensor() -> None:
+    data = values()
+    assert PatchFeatures(data).tensor().data_ptr() == data.data_ptr()
+
+
+def test_what_was_read_from_a_file_is_given_back(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "features", dtype=np.float16, mode="w+", shape=(7, 3, 4, 5))
+    mapped[:] = values(torch.float16).numpy()
+    released: list[bool] = []
+    features = PatchFeatures(torch.from_numpy(mapped), release=lambda: released.append(True))
+    assert torch.equal(features.take(np.array([1])).tensor()[0], values(torch.float16)[1].float())
+    assert torch.equal(features.positions(0, 1)[0], values(torch.float16)[:, 0, 0].float())
+    assert len(released) == 2
