@@ -1,5 +1,6 @@
 """`patchsieve fit`: from a folder nobody has sorted to a model file."""
 
+import shutil
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from patchsieve.cli import settings
 from patchsieve.cli.console import err, out, progress_bars, say, seconds_in_words, size_in_words, warn
-from patchsieve.cli.formats import Device, Layout, Strict
+from patchsieve.cli.formats import CacheType, Device, Layout, Strict
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable
 
@@ -40,6 +41,9 @@ def fit(
     coreset_ratio: Annotated[
         float | None, typer.Option(help="Share of patches in the bank; default 0.1.")
     ] = None,
+    bank_size: Annotated[
+        int | None, typer.Option(help="The most patches in the bank; default no limit.")
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="efficientnet_lite0, dinov2_vits14, timm:NAME, onnx:FILE.")
     ] = None,
@@ -48,12 +52,24 @@ def fit(
         str | None, typer.Option(help="Pixels after resizing, 256 or HEIGHTxWIDTH.")
     ] = None,
     crop: Annotated[str | None, typer.Option(help="Pixels of the centre crop, or none.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of the backbone: float32 (default) or bfloat16.")
+    ] = None,
     quantile: Annotated[
         float | None,
         typer.Option("--threshold-quantile", help="Share of good images to let pass; default 0.99."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random; default 0.")] = None,
     device: Device | None = None,
+    memory_budget: Annotated[
+        str | None, typer.Option(help="Memory the fit may take, such as 4GiB; default half of the machine's.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that keeps embeddings for other fits of the same images.")
+    ] = None,
+    cache_dtype: Annotated[
+        CacheType, typer.Option(help="How the cache keeps numbers; float16 takes half the space.")
+    ] = CacheType.float32,
     preset: Annotated[str | None, typer.Option(help="paper: the papers' backbone and layers.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings; flags win over it.")] = None,
     print_config: Annotated[
@@ -73,12 +89,15 @@ def fit(
         "soft_weights": soft_weights,
         "coreset": coreset,
         "coreset_ratio": coreset_ratio,
+        "bank_size": bank_size,
         "backbone": backbone,
         "layers": None if layers is None else settings.layers(layers),
         "image_size": None if image_size is None else settings.size(image_size),
+        "precision": precision,
         "threshold_quantile": quantile,
         "seed": seed,
         "device": device,
+        "memory_budget": None if memory_budget is None else settings.memory(memory_budget),
     }
     chosen = settings.merged(flags, config, preset)
     if crop is not None:
@@ -97,7 +116,15 @@ def fit(
             f"{report} would be both the model and its report: name them apart", param_hint="--report"
         )
     require_writable(report)
-    fit_and_report(model, training_images(folder, layout, exclude), out_file, report, strict=strict)
+    fit_and_report(
+        model,
+        training_images(folder, layout, exclude),
+        out_file,
+        report,
+        strict=strict,
+        cache=cache,
+        cache_dtype=cache_dtype.value,
+    )
 
 
 def build_detector(chosen: dict[str, Any]) -> "Detector":
@@ -134,18 +161,34 @@ def training_images(folder: Path, layout: str, exclude: Path | None) -> "ImageSe
 
 
 def fit_and_report(
-    model: "Detector", images: "ImageSet", out_file: Path, report: Path, *, strict: bool
+    model: "Detector",
+    images: "ImageSet",
+    out_file: Path,
+    report: Path,
+    *,
+    strict: bool,
+    cache: Path | None,
+    cache_dtype: str,
 ) -> None:
-    """Fit, save and report, telling the user what happens."""
+    """Fit, save and report, telling the user what happens.
+
+    Embeddings that do not fit into memory wait beside the model, where a second start of the same command finds
+    them if the first is interrupted; with the model they go, unless the user named a cache.
+    """
     from patchsieve.detectors.plan import plan_fit
     from patchsieve.pictures import NextStep, model_report, write_report
 
     started = perf_counter()
-    extractor = model.make_extractor()
-    _show_plan(plan_fit(model, extractor, len(images)))
+    plan = plan_fit(model, model.make_extractor(), len(images))
+    _show_plan(plan, kept=cache is not None)
+    waiting = (
+        None if plan.in_memory or cache is not None else out_file.with_name(f"{out_file.name}.embeddings")
+    )
     with progress_bars() as progress:
-        model.fit(extractor.embed(images, strict=strict, progress=progress), progress=progress)
+        model.fit(images, strict=strict, progress=progress, cache=cache or waiting, cache_dtype=cache_dtype)
     model.save(out_file)
+    if waiting is not None:
+        shutil.rmtree(waiting, ignore_errors=True)
     took = seconds_in_words(perf_counter() - started)
     say(f"model: {out_file} ({size_in_words(out_file.stat().st_size)}), fitted in {took}")
     tell_training(model)
@@ -188,18 +231,31 @@ def tell_training(model: "Detector") -> None:
     )
 
 
-def _show_plan(plan: "Plan") -> None:
+def _show_plan(plan: "Plan", *, kept: bool) -> None:
     height, width, channels = plan.shape
     table = Table("plan", "", box=None, pad_edge=False, show_header=False)
     table.add_row("images", f"{plan.images}, each {height} x {width} patches of {channels} channels")
     if plan.bank:
-        table.add_row("memory bank", f"about {plan.bank:,} patches")
+        table.add_row("memory bank", f"about {plan.bank:,} patches{_exactness(plan)}")
     for what, size in plan.stages:
-        table.add_row(what, size_in_words(size))
-    table.add_row("memory at most", f"{size_in_words(plan.peak)} of {size_in_words(plan.available)} free")
+        if size:
+            table.add_row(what, size_in_words(size))
+    if kept or not plan.in_memory:
+        table.add_row("embeddings on disk", f"at most {size_in_words(plan.embedding_bytes)}")
+    table.add_row(
+        "memory at most",
+        f"{size_in_words(plan.peak)}; the budget is {size_in_words(plan.budget)}, "
+        f"{size_in_words(plan.available)} are free",
+    )
     table.add_row("embedding", f"about {seconds_in_words(plan.embedding_seconds)} on this machine")
     err.print(table)
     if not plan.fits:
         warn(
-            "this may not fit into memory: use fewer images, a smaller --image-size or a smaller --coreset-ratio"
+            "this may not fit into memory: use a smaller --bank-size, a smaller --image-size or fewer images"
         )
+
+
+def _exactness(plan: "Plan") -> str:
+    if plan.shards == 1:
+        return ""
+    return f", chosen in {plan.shards} shards: close to the greedy choice, not the same; more memory makes it exact"

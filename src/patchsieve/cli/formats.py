@@ -31,6 +31,13 @@ class RowsFormat(StrEnum):
     json = "json"
 
 
+class CacheType(StrEnum):
+    """How a cache keeps numbers."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
 class MapsFormat(StrEnum):
     """How raw anomaly maps are written."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from patchsieve.errors import ConfigError
 
@@ -86,8 +87,25 @@ def layers(text: str) -> list[str]:
     return names
 
 
+def memory(text: str) -> int:
+    """Read a number of bytes such as "4GiB", "1500MB" or "4294967296".
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError as error:
+        raise ConfigError(f"the memory {text!r} is not a size such as 4GiB or 1500MB") from error
+
+
 # A configuration file may spell these as the flags do: `crop: none`, `image_size: 256x320`.
-_SPELT: dict[str, Callable[[str], Any]] = {"image_size": size, "crop": crop, "layers": layers}
+_SPELT: dict[str, Callable[[str], Any]] = {
+    "image_size": size,
+    "crop": crop,
+    "layers": layers,
+    "memory_budget": memory,
+}
 
 
 def _preset(name: str) -> dict[str, Any]:

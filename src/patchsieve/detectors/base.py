@@ -48,6 +48,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         patch_size: side of the neighbourhood that a patch feature averages.
         patch_stride: step between patches.
         dims: width of the patch features, None to keep all channels.
+        precision: of the backbone's arithmetic, ``float32`` or ``bfloat16``; see `make_backbone`.
         sigma: smoothing of the anomaly map, in pixels of the model frame.
         threshold_quantile: share of good images that the threshold should let pass.
         folds: of the cross-fitting that scores each training image by a model that has not seen it.
@@ -70,6 +71,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     patch_size: int = 3
     patch_stride: int = 1
     dims: int | None = None
+    precision: str = "float32"
     sigma: float = 4.0
     threshold_quantile: float = 0.99
     folds: int = 3
@@ -171,6 +173,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             patch_size=self.patch_size,
             patch_stride=self.patch_stride,
             dims=self.dims,
+            precision=self.precision,
             device=self.device,
             batch_size=self.batch_size,
         )

@@ -1,9 +1,9 @@
 """EfficientNet's blocks for inference only: batch norms folded into the convolutions, images mirrored.
 
 The weights were trained with TensorFlow's "same" padding, which at stride 2 pads an even side by more at its end
-than at its beginning. PyTorch's convolutions pad both alike and leave unused what is too much at the end, so
-that padding used to be a copy of every large map. Mirrored top to bottom and left to right, images and kernels
-both, the two are the same for odd kernels, strides 1 and 2 and images of any size, and nothing is copied.
+than at its beginning. PyTorch's convolutions pad both ends alike and leave unused what is too much at the end, so
+that "same" padding takes a copy of the map. Mirrored top to bottom and left to right, images and kernels both,
+the two are the same for odd kernels, strides 1 and 2 and images of any size, and nothing is copied.
 """
 
 from typing import Any
