@@ -1,7 +1,5 @@
 """Patch features read a part at a time are those of the tensor behind them."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -42,13 +40,3 @@ def test_a_part_of_a_part_is_a_part() -> None:
 def test_all_of_a_tensor_in_memory_is_that_tensor() -> None:
     data = values()
     assert PatchFeatures(data).tensor().data_ptr() == data.data_ptr()
-
-
-def test_what_was_read_from_a_file_is_given_back(tmp_path: Path) -> None:
-    mapped = np.memmap(tmp_path / "features", dtype=np.float16, mode="w+", shape=(7, 3, 4, 5))
-    mapped[:] = values(torch.float16).numpy()
-    released: list[bool] = []
-    features = PatchFeatures(torch.from_numpy(mapped), release=lambda: released.append(True))
-    assert torch.equal(features.take(np.array([1])).tensor()[0], values(torch.float16)[1].float())
-    assert torch.equal(features.positions(0, 1)[0], values(torch.float16)[:, 0, 0].float())
-    assert len(released) == 2

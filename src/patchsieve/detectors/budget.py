@@ -68,7 +68,7 @@ def machine_memory() -> int:
     """Return the bytes of memory of this machine, or of the container that this process runs in."""
     total = int(psutil.virtual_memory().total)
     try:
-        limit = _CONTROL_GROUP_LIMIT.read_text(encoding="ascii").strip()
+        limit = _CONTROL_GROUP_LIMIT.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return total
     return min(total, int(limit)) if limit.isdecimal() else total

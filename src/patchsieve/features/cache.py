@@ -8,25 +8,27 @@ it only after it is written: an extraction that is interrupted continues where i
 
 import hashlib
 import json
-import mmap
 import os
 import shutil
 import sqlite3
+import weakref
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from patchsieve.errors import ConfigError, PatchSieveError
+from patchsieve.features.feature_file import FeatureFile
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.files import write_text
 
-CACHE_TYPES = {"float32": np.float32, "float16": np.float16}
+CACHE_TYPES = {"float32": torch.float32, "float16": torch.float16}
 # Counts up when the same identity gives other features than before.
 _FORMAT = 1
 _SCHEMA = """
@@ -76,32 +78,31 @@ class FeatureCache:
     ) -> None:
         if dtype not in CACHE_TYPES:
             raise ConfigError(f"cache_dtype is {dtype!r}; choose one of {', '.join(CACHE_TYPES)}")
+        text = json.dumps({**identity, "dtype": dtype, "cache_format": _FORMAT}, indent=1, sort_keys=True)
+        self._shape = shape
+        self._dtype = CACHE_TYPES[dtype]
+        self._row_bytes = prod(shape) * self._dtype.itemsize
         self._temporary = None
         if folder is None:
-            self._temporary = TemporaryDirectory(prefix="patchsieve-")
-            folder = self._temporary.name
-        root = Path(folder)
-        text = json.dumps({**identity, "dtype": dtype, "cache_format": _FORMAT}, indent=1, sort_keys=True)
-        self.folder = root / hashlib.sha256(text.encode()).hexdigest()[:16]
-        self._shape = shape
-        self._dtype = np.dtype(CACHE_TYPES[dtype])
-        self._row_bytes = int(np.prod(shape)) * self._dtype.itemsize
+            self._temporary = _Temporary()
+            folder = self._temporary.folder
+        self.folder = Path(folder) / hashlib.sha256(text.encode()).hexdigest()[:16]
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with closing(self._connect()) as index, index:
+            self._features.touch()
+            with closing(self._connect()) as index:
                 index.execute(_SCHEMA)
-            (self.folder / "features").touch()
         except (OSError, sqlite3.Error) as error:
-            raise PatchSieveError(f"cannot use the cache folder {root}: {_words(error)}") from error
+            raise self._broken(error) from error
         write_text(self.folder / "identity.json", text + "\n")
 
     def find(self, hashes: Sequence[str]) -> dict[str, Row]:
         """Return the rows of those of the images that are there, by SHA-256."""
-        written = (self.folder / "features").stat().st_size // self._row_bytes
         try:
+            written = self._rows_written()
             with closing(self._connect()) as index:
                 rows = index.execute("SELECT sha256, place, height, width FROM images").fetchall()
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error
         known = {sha256: Row(*rest) for sha256, *rest in rows if rest[0] < written}
         return {sha256: known[sha256] for sha256 in hashes if sha256 in known}
@@ -123,13 +124,16 @@ class FeatureCache:
             ConfigError: a feature is too large for float16.
             PatchSieveError: they cannot be written; what was there before stays.
         """
-        with np.errstate(over="ignore"):
-            kept = features.cpu().numpy().astype(self._dtype)
-        if not np.isfinite(kept).all():
-            raise ConfigError("the features of this backbone are too large for float16; use float32")
+        kept = features.cpu().to(self._dtype)
+        if self._dtype == torch.float16 and torch.isinf(kept).any():
+            raise ConfigError(
+                "the features of this backbone are too large for float16; keep them as float32 (--cache-dtype)"
+            )
         try:
             with closing(self._connect()) as index:
                 index.execute("BEGIN IMMEDIATE")
+                # Where the file was cut short, its end must not come back as the zeros of a hole.
+                index.execute("DELETE FROM images WHERE place >= ?", (self._rows_written(),))
                 first = index.execute("SELECT COALESCE(MAX(place), -1) + 1 FROM images").fetchone()[0]
                 self._write(first, kept)
                 # An image that another process has added meanwhile keeps its row.
@@ -146,43 +150,41 @@ class FeatureCache:
 
     def features(self, rows: Sequence[Row], device: torch.device) -> PatchFeatures:
         """Return the features of these images, read from the file when they are needed."""
-        file = self.folder / "features"
-        complete = file.stat().st_size // self._row_bytes
-        # Copy on write, though nobody writes: torch warns of memory that it may not write to.
-        pages = np.memmap(file, self._dtype, mode="c", shape=(complete, *self._shape))
         places = np.array([row.place for row in rows], dtype=np.int64)
-        release = _Release(pages, self._temporary)
-        return PatchFeatures(torch.from_numpy(pages), places, device=device, release=release)
+        shape = (int(places.max()) + 1, *self._shape)
+        store = FeatureFile(self._features, self._dtype, shape, self._temporary)
+        return PatchFeatures(store, places, device=device)
 
-    def _write(self, first: int, kept: npt.NDArray[np.floating]) -> None:
-        with (self.folder / "features").open("rb+") as stream:
+    @property
+    def _features(self) -> Path:
+        return self.folder / "features"
+
+    def _rows_written(self) -> int:
+        return self._features.stat().st_size // self._row_bytes
+
+    def _write(self, first: int, kept: torch.Tensor) -> None:
+        with self._features.open("rb+") as stream:
             stream.seek(first * self._row_bytes)
-            stream.write(kept.data)
+            stream.write(kept.contiguous().numpy().data)
             stream.flush()
-            os.fdatasync(stream.fileno())
+            os.fsync(stream.fileno())
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.folder / "index.sqlite", timeout=_PATIENCE, isolation_level=None)
 
     def _broken(self, error: Exception) -> PatchSieveError:
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            return PatchSieveError(f"the cache {self.folder} is damaged: {error}; delete this folder")
+        words = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return PatchSieveError(
-            f"cannot use the cache {self.folder}: {_words(error)}; what it already holds is not lost. "
-            "If it is damaged, delete the folder"
+            f"cannot use the cache {self.folder}: {words.lower()}; what it holds is not lost; "
+            "free or allow the place, or name another folder"
         )
 
 
-class _Release:
-    """Gives pages back after reading: they stay in the system's cache, and no longer count as this process's."""
+class _Temporary:
+    """A folder that goes when nothing holds this any more."""
 
-    def __init__(self, pages: npt.NDArray[np.generic], temporary: TemporaryDirectory[str] | None) -> None:
-        self._map: mmap.mmap = pages._mmap  # type: ignore[attr-defined]
-        # Holds the folder for as long as anything reads from it.
-        self._temporary = temporary
-
-    def __call__(self) -> None:
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-
-
-def _words(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+    def __init__(self) -> None:
+        self.folder = Path(mkdtemp(prefix="patchsieve-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
