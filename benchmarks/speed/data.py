@@ -23,7 +23,7 @@ def evenly(found: ImageSet, images: int) -> ImageSet:
 
 def projected(features: torch.Tensor, dims: int) -> torch.Tensor:
     """Bring the channels to `dims` by a random projection, as before a coreset."""
-    projection = GaussianRandomProjection(dims, random_state=0).fit(features.new_empty(1, features.shape[-1]))
+    projection = GaussianRandomProjection(dims, random_state=0).fit(features.new_zeros(1, features.shape[-1]))
     return features @ torch.from_numpy(projection.components_.T).to(features)
 
 
