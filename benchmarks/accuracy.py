@@ -66,6 +66,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--crop", default="224")
     parser.add_argument("--image-size", type=int, default=256)
+    parser.add_argument("--precision", default="float32", help="of the backbone, or bfloat16")
     return parser.parse_args()
 
 
@@ -76,6 +77,7 @@ def extract(images: ImageSet, backbone: str, arguments: argparse.Namespace) -> E
         layers=tuple(layers.split("+")) if layers else None,
         image_size=arguments.image_size,
         crop=None if arguments.crop == "none" else int(arguments.crop),
+        precision=arguments.precision,
     )
     return detector.make_extractor().embed(images)
 
@@ -113,7 +115,7 @@ def grid(
 def rank(model: Detector, test: Embeddings, masks: list) -> dict[str, float]:
     """Judge what needs no threshold."""
     smooth = MapSmoother(tuple(test.features.shape[1:3]), test.extractor.preprocessing.frame, model.sigma)
-    parts = [model.score(batch.features) for batch in test.batches(model.batch_size)]
+    parts = [model.score(batch.features.tensor()) for batch in test.batches(model.batch_size)]
     scores = np.concatenate([image_scores.numpy() for image_scores, _ in parts])
     maps = [anomaly_map for _, patches in parts for anomaly_map in smooth(patches).numpy()]
     labels = np.array([bool(record.defective) for record in test.images])
