@@ -14,10 +14,10 @@ import torch
 from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype, in_columns, summation_error
 
 # Candidates measured beyond k: with fewer, rounding leaves many undecided; more cost more than they decide.
-_SPARE = 4
+_SPARE = 3
 _MORE = 4
 # Working memory of one product; small enough for the processor's caches.
-_PRODUCT_BYTES = 6 * 2**20
+_PRODUCT_BYTES = 4 * 2**20
 
 
 def neighbours_by_position(
@@ -110,6 +110,7 @@ class _Block:
         slack: torch.Tensor,
     ) -> None:
         places, rows, self._count = halves.shape
+        self._shape = places, rows
         self._queries = queries.reshape(places * rows, -1)
         self._others = others.reshape(places * self._count, -1)
         self._offsets = (self._count * torch.arange(places, device=own.device)).repeat_interleave(rows)
@@ -126,38 +127,48 @@ class _Block:
 
     def nearest(self, k: int, pool: ThreadPoolExecutor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return distances and columns `[P, n, k]`."""
-        rows, wanted, keys = torch.arange(len(self._keys), device=self._own.device), k + _SPARE, self._keys
-        distances = self._queries.new_empty(len(rows), k)
-        columns = torch.empty(len(rows), k, dtype=torch.int64, device=rows.device)
+        wanted = min(k + _SPARE, self._count)
+        distances, columns = self._measure(self._first(self._keys, wanted, pool), self._queries, self._own, k)
+        rows = self._undecided(self._keys, wanted, distances[:, -1], self._slack).nonzero(as_tuple=True)[0]
         while len(rows):
-            wanted = min(wanted, self._count)
-            if wanted < self._count:
-                _partition(keys, wanted, pool)
-            distances[rows], columns[rows] = self._measure(rows, (keys[:, :wanted] & self._mask).long(), k)
-            if wanted == self._count:
-                break
-            undecided = self._undecided(rows, keys[:, wanted], distances[rows, -1])
-            rows, keys, wanted = rows[undecided], keys[undecided], _MORE * wanted
-        places = (-1, len(self._keys) // (len(self._others) // self._count), k)
-        return distances.view(places), columns.view(places)
+            keys, wanted = self._keys[rows], min(_MORE * wanted, self._count)
+            candidates = self._first(keys, wanted, pool)
+            found = self._measure(candidates, self._queries[rows], self._own[rows], k, self._offsets[rows])
+            distances[rows], columns[rows] = found
+            rows = rows[self._undecided(keys, wanted, found[0][:, -1], self._slack[rows])]
+        return distances.view(*self._shape, k), columns.view(*self._shape, k)
+
+    def _first(self, keys: torch.Tensor, wanted: int, pool: ThreadPoolExecutor) -> torch.Tensor:
+        """Return the `wanted` first columns of each row, in no order, and leave the next key behind them."""
+        if wanted < self._count:
+            _partition(keys, wanted, pool)
+        return (keys[:, :wanted] & self._mask).long()
 
     def _measure(
-        self, rows: torch.Tensor, columns: torch.Tensor, k: int
+        self,
+        columns: torch.Tensor,
+        queries: torch.Tensor,
+        own: torch.Tensor,
+        k: int,
+        offsets: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the k nearest of the candidate `columns` `[Q, c]`, in order; of equals the first image's."""
-        columns = columns.sort(dim=1).values
-        found = self._others.index_select(0, (columns + self._offsets[rows, None]).flatten())
-        differences = found.view(*columns.shape, -1).sub_(self._queries[rows, None])
+        """Return distances and columns of the k nearest among the candidates `columns` `[Q, c]`, nearest first."""
+        offsets = self._offsets if offsets is None else offsets
+        found = self._others.index_select(0, (columns + offsets[:, None]).flatten())
+        differences = found.view(*columns.shape, -1).sub_(queries[:, None])
         distances = torch.linalg.vector_norm(differences, dim=2)
-        distances.masked_fill_(columns == self._own[rows, None], torch.inf)
-        order = distances.argsort(dim=1, stable=True)[:, :k]
-        return distances.gather(1, order), columns.gather(1, order)
+        distances.masked_fill_(columns == own[:, None], torch.inf)
+        nearest = distances.topk(k, dim=1, largest=False)
+        return nearest.values, columns.gather(1, nearest.indices)
 
-    def _undecided(self, rows: torch.Tensor, following: torch.Tensor, farthest: torch.Tensor) -> torch.Tensor:
-        """Say of each row whether a column that was not measured might be nearer than its k-th."""
-        approximate = (following & ~self._mask).view(torch.float32)
-        lowest = approximate * (1.0 - self._rounding) - self._slack[rows]
-        return ~(0.5 * farthest.square() <= lowest)
+    def _undecided(
+        self, keys: torch.Tensor, wanted: int, farthest: torch.Tensor, slack: torch.Tensor
+    ) -> torch.Tensor:
+        """Say of each row whether a column that was not measured might be nearer than the `farthest` found."""
+        if wanted == self._count:
+            return torch.zeros_like(farthest, dtype=torch.bool)
+        following = (keys[:, wanted] & ~self._mask).view(torch.float32)
+        return ~(0.5 * farthest.square() <= following * (1.0 - self._rounding) - slack)
 
 
 # Sets all exponent bits: as a float infinite or not a number, as an integer behind all distances.
