@@ -238,3 +238,15 @@ def test_wide_features_are_scored_in_full_though_the_coreset_is_projected(synthe
 def test_skipped_images_are_remembered_from_embeddings_too(synthetic: Synthetic) -> None:
     skipped = (Skipped("broken.png", "truncated"),)
     assert PatchCore().fit(replace(synthetic(6), skipped=skipped)).training_.skipped == skipped
+
+
+def test_the_models_of_the_folds_have_banks_as_dense_as_the_whole(synthetic: Synthetic) -> None:
+    whole = PatchCore(bank_size=90)
+    assert whole.for_fewer(20, 30).bank_size == 60
+    assert PatchCore().for_fewer(20, 30).bank_size is None
+    features = synthetic(30).features
+    whole.learn(features)
+    part = whole.for_fewer(20, 30)
+    part.learn(features.take(np.arange(20)))
+    # 600 and 400 patches, the ratio alone would allow 60 and 40.
+    assert (len(whole.bank_), len(part.bank_)) == (60, 40)

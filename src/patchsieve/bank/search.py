@@ -5,7 +5,7 @@ import torch
 from patchsieve.bank.screening import Screen, Targets
 
 # Bank points per block: the unit that the screen keeps or rules out.
-_BLOCK = 16
+_BLOCK = 8
 # Working memory of one product and of one gathering of blocks.
 _PRODUCT_BYTES = 32 * 2**20
 _GATHER_BYTES = 32 * 2**20
@@ -77,7 +77,9 @@ class NearestNeighbours:
         step = max(1, _GATHER_BYTES // (4 * _BLOCK * queries.shape[1]))
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
-            differences = self._blocks[blocks[part]].sub_(queries[rows[part], None])
+            # index_select gathers whole rows several times faster than indexing does.
+            found = self._blocks.index_select(0, blocks[part])
+            differences = found.sub_(queries.index_select(0, rows[part])[:, None])
             nearest = torch.linalg.vector_norm(differences, dim=2).min(dim=1)
             distances[part] = nearest.values
             indices[part] = blocks[part] * _BLOCK + nearest.indices

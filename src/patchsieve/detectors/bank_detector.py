@@ -3,6 +3,8 @@
 from abc import ABC
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
+from typing import Self
 
 import torch
 
@@ -63,6 +65,13 @@ class BankDetector(Detector, ABC):
         """See `Detector.check`."""
         super().check()
         self.coreset_choice()
+
+    def for_fewer(self, images: int, total: int) -> Self:
+        """See `Detector.for_fewer`: the cap on the bank shrinks with the images: no denser than the whole."""
+        copy = super().for_fewer(images, total)
+        if self.bank_size is not None:
+            copy.set_params(bank_size=ceil(self.bank_size * images / total))
+        return copy
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`: s = W(m*) |p - m*|_2 with m* the nearest bank patch; the image's is the largest."""

@@ -266,8 +266,8 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         model._restore(tensors, model.extractor_.device)
         return model
 
-    def for_fewer(self, images: int) -> Self:  # noqa: ARG002
-        """Return an unfitted copy that can be fitted on a part of the training set of `images` images."""
+    def for_fewer(self, images: int, total: int) -> Self:  # noqa: ARG002
+        """Return an unfitted copy to be fitted on `images` of the `total` training images."""
         copy: Self = clone(self)
         return copy
 

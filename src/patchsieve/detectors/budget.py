@@ -19,6 +19,8 @@ SMALLEST = 2 * 2**30
 _DEFAULT_SHARE = 0.5
 # Features stay in memory where they take at most this share of the budget.
 _FEATURES_SHARE = 0.4
+# What is left at least: with less the work would be cut into ever smaller pieces.
+_LEAST = 2**26
 _CONTROL_GROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -52,7 +54,7 @@ class Budget:
 
     def left(self, patches: int, resident_bytes: int) -> int:
         """Return the bytes left beside so many patches of which so many bytes are in memory; at least some."""
-        return max(2**26, self.total - FIXED_BYTES - PATCH_BYTES * patches - resident_bytes)
+        return max(_LEAST, self.total - FIXED_BYTES - PATCH_BYTES * patches - resident_bytes)
 
 
 def check_budget(setting: int | None) -> None:

@@ -38,7 +38,7 @@ def out_of_sample(
     with staged(progress, "calibration on unseen images", images) as stage:
         for fold in np.array_split(order, min(detector.folds, images)):
             rest = np.setdiff1d(order, fold)
-            model = detector.for_fewer(len(rest))
+            model = detector.for_fewer(len(rest), images)
             model.learn(features.take(rest))
             done = 0
             for batch in features.take(fold).batches(_SCORING_BATCH):

@@ -65,7 +65,7 @@ class SoftPatch(BankDetector):
                 f"tau is {self.tau}: the share of patches to sieve out must be at least 0 and below 1"
             )
 
-    def for_fewer(self, images: int) -> Self:
+    def for_fewer(self, images: int, total: int) -> Self:
         """See `Detector.for_fewer`: with very few images the local outlier factor uses fewer neighbours.
 
         Raises:
@@ -76,7 +76,7 @@ class SoftPatch(BankDetector):
                 "2 training images are too few for softpatch: to find the threshold it scores each by a model "
                 "of the others, and one image alone has no outliers; add images"
             )
-        copy = super().for_fewer(images)
+        copy = super().for_fewer(images, total)
         discriminator = self.noise_discriminator()
         if isinstance(discriminator, LOF) and images < discriminator.min_images:
             copy.set_params(lof_k=images - 1)
