@@ -23,7 +23,8 @@ def main() -> None:
         if not _out_of_memory(error):
             raise
         _fail(
-            "there is not enough memory for this; use fewer images, a smaller --image-size or --coreset-ratio"
+            "there is not enough memory for this; use fewer images, or a smaller --memory-budget, --bank-size or "
+            "--image-size"
         )
 
 

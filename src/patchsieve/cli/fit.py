@@ -6,10 +6,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from patchsieve.cli import settings
-from patchsieve.cli.console import err, out, progress_bars, say, seconds_in_words, size_in_words, warn
+from patchsieve.cli.console import out, progress_bars, say, seconds_in_words, size_in_words, warn
 from patchsieve.cli.formats import CacheType, Device, Layout, Strict
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable
@@ -180,10 +179,10 @@ def fit_and_report(
 
     started = perf_counter()
     plan = plan_fit(model, model.make_extractor(), len(images))
-    _show_plan(plan, kept=cache is not None)
     waiting = (
         None if plan.in_memory or cache is not None else out_file.with_name(f"{out_file.name}.embeddings")
     )
+    _show_plan(plan, cache or waiting)
     with progress_bars() as progress:
         model.fit(images, strict=strict, progress=progress, cache=cache or waiting, cache_dtype=cache_dtype)
     model.save(out_file)
@@ -231,24 +230,22 @@ def tell_training(model: "Detector") -> None:
     )
 
 
-def _show_plan(plan: "Plan", *, kept: bool) -> None:
+def _show_plan(plan: "Plan", folder: Path | None) -> None:
     height, width, channels = plan.shape
-    table = Table("plan", "", box=None, pad_edge=False, show_header=False)
-    table.add_row("images", f"{plan.images}, each {height} x {width} patches of {channels} channels")
+    rows = [("images", f"{plan.images}, each {height} x {width} patches of {channels} channels")]
     if plan.bank:
-        table.add_row("memory bank", f"about {plan.bank:,} patches{_exactness(plan)}")
-    for what, size in plan.stages:
-        if size:
-            table.add_row(what, size_in_words(size))
-    if kept or not plan.in_memory:
-        table.add_row("embeddings on disk", f"at most {size_in_words(plan.embedding_bytes)}")
-    table.add_row(
-        "memory at most",
-        f"{size_in_words(plan.peak)}; the budget is {size_in_words(plan.budget)}, "
-        f"{size_in_words(plan.available)} are free",
-    )
-    table.add_row("embedding", f"about {seconds_in_words(plan.embedding_seconds)} on this machine")
-    err.print(table)
+        rows.append(("memory bank", f"about {plan.bank:,} patches{_exactness(plan)}"))
+    rows += [(what, size_in_words(size)) for what, size in plan.stages if size]
+    budget, free = size_in_words(plan.budget), size_in_words(plan.available)
+    rows.append(("memory at most", f"{size_in_words(plan.peak)}; the budget is {budget}, {free} are free"))
+    if folder is not None:
+        rows.append(("embeddings on disk", f"at most {size_in_words(plan.embedding_bytes)}, in {folder}"))
+    left = "" if folder is None else ", less for images that are on disk already"
+    rows.append(("embedding", f"about {seconds_in_words(plan.embedding_seconds)} on this machine{left}"))
+    # No table: it would break long lines, and a folder's name in the middle.
+    indent = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        say(f"{name:{indent}}  {text}")
     if not plan.fits:
         warn(
             "this may not fit into memory: use a smaller --bank-size, a smaller --image-size or fewer images"

@@ -1,5 +1,6 @@
 """The settings of a fit: preset, then configuration file, then flags; the later wins."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,14 @@ def memory(text: str) -> int:
     Raises:
         ConfigError: it is none.
     """
+    wrong = ConfigError(f"the memory {text!r} is not a size such as 4GiB or 1500MB")
+    # Pydantic reads as far as it understands: of "1,5GiB" the 1.
+    if not re.fullmatch(r"\s*\d*\.?\d+\s*[a-zA-Z]*\s*", text):
+        raise wrong
     try:
         return int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError as error:
-        raise ConfigError(f"the memory {text!r} is not a size such as 4GiB or 1500MB") from error
+        raise wrong from error
 
 
 # A configuration file may spell these as the flags do: `crop: none`, `image_size: 256x320`.
