@@ -40,7 +40,7 @@ def test_it_grows_with_the_images_and_says_when_they_do_not_fit(extractor: Featu
     small, large = plan_fit(SoftPatch(), extractor, 100), plan_fit(SoftPatch(), extractor, 10**9)
     assert small.peak < large.peak
     assert 0 < small.available <= psutil.virtual_memory().total
-    assert small.fits == (small.peak <= small.available)
+    assert small.fits == (small.peak <= min(small.budget, small.available))
     assert not large.fits
 
 
@@ -49,3 +49,42 @@ def test_the_time_is_that_of_a_forward_pass_for_each_image(extractor: FeatureExt
     assert 0 < few < 5
     # The measurement is noisy; its size is not.
     assert 10 < many / few < 1000
+
+
+def test_what_the_budget_decides_is_in_the_plan(extractor: FeatureExtractor) -> None:
+    """The embedding of an image takes 64 x 232 x 4 bytes here: 58 kB."""
+    small, large = (
+        plan_fit(SoftPatch(memory_budget=gib * 2**30, bank_size=5000), extractor, 20_000) for gib in (2, 64)
+    )
+    assert small.embedding_bytes == large.embedding_bytes == 20_000 * 64 * 232 * 4
+    assert (small.in_memory, large.in_memory) == (False, True)
+    assert "embeddings" not in {what for what, size in small.stages if size}
+    assert dict(large.stages)["embeddings"] == large.embedding_bytes
+    assert small.bank == large.bank == 5000
+    assert (small.shards > 1, large.shards) == (True, 1)
+    assert small.peak <= small.budget == 2 * 2**30
+    assert large.peak <= large.budget
+
+
+@pytest.mark.parametrize("images", [100, 2000, 20_000, 100_000])
+@pytest.mark.parametrize("gib", [2, 4, 16])
+@pytest.mark.parametrize("kind", [SoftPatch, PatchCore])
+def test_with_a_cap_on_the_bank_the_plan_keeps_the_budget(
+    kind: type[BankDetector], gib: int, images: int, extractor: FeatureExtractor
+) -> None:
+    plan = plan_fit(kind(memory_budget=gib * 2**30, bank_size=2000), extractor, images)
+    assert plan.peak <= plan.budget
+
+
+def test_without_one_the_bank_grows_until_the_plan_says_it_does_not_fit(extractor: FeatureExtractor) -> None:
+    plan = plan_fit(SoftPatch(memory_budget=2 * 2**30), extractor, 100_000)
+    assert plan.bank == int(0.1 * (6_400_000 - int(0.15 * 6_400_000)))
+    assert plan.peak > plan.budget
+    assert not plan.fits
+
+
+def test_the_shards_of_the_plan_are_those_of_the_fit(extractor: FeatureExtractor) -> None:
+    plan = plan_fit(PatchCore(memory_budget=2 * 2**30, bank_size=50), extractor, 30_000)
+    model = PatchCore(memory_budget=2 * 2**30, bank_size=50)
+    left = model.budget(extractor.device).left(30_000 * 64, 0)
+    assert plan.shards == model.coreset_choice(left).shards(30_000 * 64, 232, extractor.device) > 1
