@@ -56,6 +56,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--detectors", default=",".join(DETECTORS))
     parser.add_argument("--noise", type=float, default=0.1)
+    parser.add_argument("--bank-size", type=int, help="cap on the bank; default none, as in the papers")
     parser.add_argument("--conditions", default="clean,no overlap,overlap")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0, help="to share the seeds between machines")
@@ -98,7 +99,7 @@ def grid(
                 kind, settings = DETECTORS[name]
                 started = perf_counter()
                 learn = embeddings.take([position[record.path] for record in train])
-                model = kind(**settings, seed=seed)
+                model = kind(**settings, seed=seed, bank_size=arguments.bank_size)
                 chosen = [position[record.path] for record in test]
                 held_out, held_masks = embeddings.take(chosen), [masks[index] for index in chosen]
                 if arguments.no_calibration:

@@ -41,7 +41,7 @@ def fit(refused, unsorted, tmp_path):
         (["--layout", "mvtec"], "is not laid out as mvtec, which is train/good"),
         (["--tua", "0.1"], "No such option: --tua"),
         (["--bank-size", "0"], "bank_size is 0: it must be at least 1"),
-        (["--bank-size", "many"], "--bank-size"),
+        (["--bank-size", "many"], "the bank size 'many' is neither a number of patches such as 10000 nor none"),
         (["--precision", "float16"], "the precision cannot be 'float16'"),
         (["--memory-budget", "lots"], "the memory 'lots' is not a size such as 4GiB or 1500MB"),
         (["--memory-budget", "2,5GiB"], "the memory '2,5GiB' is not a size"),

@@ -77,7 +77,7 @@ def test_with_a_cap_on_the_bank_the_plan_keeps_the_budget(
 
 
 def test_without_one_the_bank_grows_until_the_plan_says_it_does_not_fit(extractor: FeatureExtractor) -> None:
-    plan = plan_fit(SoftPatch(memory_budget=2 * 2**30), extractor, 100_000)
+    plan = plan_fit(SoftPatch(memory_budget=2 * 2**30, bank_size=None), extractor, 100_000)
     assert plan.bank == int(0.1 * (6_400_000 - int(0.15 * 6_400_000)))
     assert plan.peak > plan.budget
     assert not plan.fits

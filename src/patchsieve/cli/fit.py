@@ -41,7 +41,7 @@ def fit(
         float | None, typer.Option(help="Share of patches in the bank; default 0.1.")
     ] = None,
     bank_size: Annotated[
-        int | None, typer.Option(help="The most patches in the bank; default no limit.")
+        str | None, typer.Option(help="The most patches in the bank, or none; default 10000.")
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="efficientnet_lite0, dinov2_vits14, timm:NAME, onnx:FILE.")
@@ -88,7 +88,6 @@ def fit(
         "soft_weights": soft_weights,
         "coreset": coreset,
         "coreset_ratio": coreset_ratio,
-        "bank_size": bank_size,
         "backbone": backbone,
         "layers": None if layers is None else settings.layers(layers),
         "image_size": None if image_size is None else settings.size(image_size),
@@ -99,9 +98,11 @@ def fit(
         "memory_budget": None if memory_budget is None else settings.memory(memory_budget),
     }
     chosen = settings.merged(flags, config, preset)
+    # Apart from the others: none is None, which among the flags means not given.
     if crop is not None:
-        # Apart from the others: no crop is None, which among the flags means not given.
         chosen["crop"] = settings.crop(crop)
+    if bank_size is not None:
+        chosen["bank_size"] = settings.bank_size(bank_size)
     model = build_detector(chosen)
     if print_config:
         out.print(config_text(model), end="")

@@ -80,6 +80,15 @@ def crop(text: str) -> int | tuple[int, int] | None:
     return None if text.lower() == "none" else size(text)
 
 
+def bank_size(text: str) -> int | None:
+    """Read a number of patches, or "none" for no cap. Raises `ConfigError` where it is neither."""
+    if text.lower() == "none":
+        return None
+    if not text.isdecimal():
+        raise ConfigError(f"the bank size {text!r} is neither a number of patches such as 10000 nor none")
+    return int(text)
+
+
 def layers(text: str) -> list[str]:
     """Read names separated by commas. Raises `ConfigError` where there is none."""
     names = [name.strip() for name in text.split(",") if name.strip()]
@@ -108,6 +117,7 @@ def memory(text: str) -> int:
 _SPELT: dict[str, Callable[[str], Any]] = {
     "image_size": size,
     "crop": crop,
+    "bank_size": bank_size,
     "layers": layers,
     "memory_budget": memory,
 }

@@ -21,14 +21,14 @@ class BankDetector(Detector, ABC):
     Attributes:
         coreset: ``greedy`` (k-center) or ``random``.
         coreset_ratio: share of the candidate patches that enters the bank.
-        bank_size: the most patches that enter it; None for no limit but the ratio.
+        bank_size: the most patches that enter it; None for no limit but the ratio, as in the papers.
         projection_dims: dimensions of the random projection on which greedy distances are measured.
         bank_: the memory bank.
     """
 
     coreset: str = "greedy"
     coreset_ratio: float = 0.1
-    bank_size: int | None = None
+    bank_size: int | None = 10_000
     projection_dims: int = 128
 
     def coreset_choice(self, memory: int | None = None) -> CoresetChoice:

@@ -22,6 +22,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "image_size": 256,
         "crop": 224,
         "dims": 1024,
+        "bank_size": None,
     }
 }
 

@@ -1,5 +1,6 @@
 """Images in, patch features out: batches, progress, broken images named and skipped."""
 
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,8 +21,9 @@ from patchsieve.images.decoding import decode
 from patchsieve.images.preprocessing import Preprocessing
 from patchsieve.progress import SILENT, Progress, staged
 
-# Images decoded ahead of the backbone, beside the batch that it works on.
-_DECODING_THREADS = 2
+# Images decoded ahead of the backbone, beside the batch that it works on. Threads, not processes: Pillow and torch
+# let go of the interpreter while they decode and resize, and nothing has to be copied to where the model is.
+_DECODING_THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)

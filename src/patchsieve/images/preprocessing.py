@@ -52,7 +52,9 @@ class Preprocessing:
 
     def __call__(self, pixels: Pixels) -> torch.Tensor:
         """Return float32 `[3, h, w]` in the model frame from uint8 RGB `[H, W, 3]`."""
-        image = torch.tensor(pixels).permute(2, 0, 1)[None].float()
+        # torch warns of memory that it may not write to; decoded files are writable, arrays of users may not be.
+        own = pixels if pixels.flags.writeable else pixels.copy()
+        image = torch.from_numpy(own).permute(2, 0, 1)[None].float()
         if image.shape[2:] != self.image_size:
             image = torch.nn.functional.interpolate(
                 image, size=self.image_size, mode="bilinear", antialias=True, align_corners=False
