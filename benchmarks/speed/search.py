@@ -26,7 +26,7 @@ def compare_searches(bank: torch.Tensor, images: list[torch.Tensor], pairs: int,
         Contender("FAISS IndexFlatL2", partial(every, faiss_search(bank, "Flat", {}), images)),
         Contender("anomalib nearest_neighbors", partial(every, anomalib_search(bank), images)),
     ]
-    for name, factory, settings in approximations(len(bank)) if approximate else ():
+    for name, factory, settings in approximations(*bank.shape) if approximate else ():
         peers.append(Contender(name, partial(every, faiss_search(bank, factory, settings), images)))
     interleave(ours, peers, pairs)
     queries = torch.cat(images)
@@ -35,14 +35,15 @@ def compare_searches(bank: torch.Tensor, images: list[torch.Tensor], pairs: int,
     print_table(ours, peers)
 
 
-def approximations(rows: int) -> list[tuple[str, str, dict[str, int]]]:
+def approximations(rows: int, width: int) -> list[tuple[str, str, dict[str, int]]]:
     """Name FAISS's approximate indices, each as its factory calls it and with what it takes at search time."""
     lists = rows // _PER_LIST
+    bytes_kept = next(count for count in (64, 48, 32, 16, 1) if width % count == 0)
     return [
         (f"FAISS IVF, 16 of {lists} lists", f"IVF{lists},Flat", {"nprobe": 16}),
         ("FAISS HNSW32, efSearch 64", "HNSW32", {"efSearch": 64}),
         # np: no polysemous training, which would take minutes and which this search makes no use of.
-        ("FAISS PQ64", "PQ64np", {}),
+        (f"FAISS PQ{bytes_kept}", f"PQ{bytes_kept}np", {}),
     ]
 
 
