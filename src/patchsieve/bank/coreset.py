@@ -6,6 +6,7 @@ import torch
 
 from patchsieve.bank.screening import Screen
 from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype
+from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
 # Rows updated per matrix product: the block of products stays within reach of the processor's caches.
@@ -115,7 +116,8 @@ class _Selection:
         self.picks.extend(chosen.tolist())
         centres, centre_norms = self._points[chosen].T.contiguous(), self._norms[chosen]
         targets = self._screen.targets(self._encoded[chosen])
-        for first in range(0, len(self._points), _CHUNK_ROWS):
+
+        def lower(first: int) -> None:
             part = slice(first, first + _CHUNK_ROWS)
             encoded = self._encoded[part]
             highest = self._screen.products(targets, encoded).amax(dim=0)
@@ -126,6 +128,8 @@ class _Selection:
             squared = torch.addmm(centre_norms, self._points[rows], centres, alpha=-2.0).amin(dim=1)
             squared = squared.add_(self._norms[rows]).clamp_(min=0)
             self._distances[rows] = torch.minimum(self._distances[rows], squared)
+
+        map_blocks(lower, range(0, len(self._points), _CHUNK_ROWS), self._points.device)
         # Rounding leaves a pick a little off itself; it must not be picked twice.
         self._distances[chosen] = -1.0
 

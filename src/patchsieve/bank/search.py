@@ -3,14 +3,16 @@
 import torch
 
 from patchsieve.bank.screening import Screen, Targets
+from patchsieve.parallel import map_blocks
 
 # Bank points per block: the unit that the screen keeps or rules out.
 _BLOCK = 8
 # Working memory of one product and of one gathering of blocks.
-_PRODUCT_BYTES = 32 * 2**20
-_GATHER_BYTES = 32 * 2**20
+_PRODUCT_BYTES = 8 * 2**20
+_GATHER_BYTES = 8 * 2**20
 # Where the screen leaves a larger share of the blocks than this, the plain product is cheaper.
 _WORTHWHILE = 0.1
+_PROBES = 32
 # Candidates of the plain product beyond k: its rounding may confuse their order.
 _SPARE = 4
 
@@ -48,11 +50,18 @@ class NearestNeighbours:
             Euclidean distances float32 `[Q, k]`, ascending, and indices int64 `[Q, k]`.
         """
         rows = max(1, _PRODUCT_BYTES // (4 * self._blocks.shape[0] * _BLOCK))
-        find = self._nearest if k == 1 else self._plain
-        parts = [find(part, k) for part in torch.split(queries, rows)]
+        # Where the screen cannot tell the neighbours of a few apart, it is not asked about the others.
+        screened = k == 1 and self._screened(queries[:_PROBES]) is not None
+
+        def find(block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            found = self._screened(block) if screened else None
+            return self._plain(block, k) if found is None else found
+
+        parts = map_blocks(find, torch.split(queries, rows), queries.device)
         return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
 
-    def _nearest(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def _screened(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Return the nearest point of each query, None where the screen leaves too many that it might be."""
         encoded = self._screen.encode(queries)
         products = self._screen.products(self._targets, encoded)
         highest = products.view(-1, _BLOCK, len(queries)).amax(dim=1)
@@ -64,7 +73,7 @@ class NearestNeighbours:
         possible[best_block, rows] = False
         blocks, others = possible.nonzero(as_tuple=True)
         if len(others) > _WORTHWHILE * possible.numel():
-            return self._plain(queries, k)
+            return None
         rival_distances, rival_indices = self._measure(queries, others, blocks)
         return _reduced(distances, indices, others, rival_distances, rival_indices)
 

@@ -5,10 +5,8 @@ only name candidates: the nearest few are measured again as |a - b|, and a bound
 could be nearer. Where it could, more candidates are measured. The result is exact.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype, in_columns, summation_error
@@ -44,12 +42,11 @@ def neighbours_by_position(
     row_bytes = others.shape[1] * (4 + products.queries.element_size())
     step = max(1, _PRODUCT_BYTES // (images * row_bytes))
     rows = min(images, max(1, _PRODUCT_BYTES // row_bytes))
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for place in range(0, positions, step):
-            for row in range(0, images, rows):
-                block = slice(place, place + step), slice(row, row + rows)
-                search = _Block(features[block], others[block[0]], own[block[1]], *products.block(*block))
-                distances[block], columns[block] = search.nearest(k, pool)
+    for place in range(0, positions, step):
+        for row in range(0, images, rows):
+            block = slice(place, place + step), slice(row, row + rows)
+            search = _Block(features[block], others[block[0]], own[block[1]], *products.block(*block))
+            distances[block], columns[block] = search.nearest(k)
     return distances, columns
 
 
@@ -125,23 +122,23 @@ class _Block:
         themselves = (self._own >= 0).nonzero(as_tuple=True)[0]
         self._keys[themselves, self._own[themselves]] |= _LAST
 
-    def nearest(self, k: int, pool: ThreadPoolExecutor) -> tuple[torch.Tensor, torch.Tensor]:
+    def nearest(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return distances and columns `[P, n, k]`."""
         wanted = min(k + _SPARE, self._count)
-        distances, columns = self._measure(self._first(self._keys, wanted, pool), self._queries, self._own, k)
+        distances, columns = self._measure(self._first(self._keys, wanted), self._queries, self._own, k)
         rows = self._undecided(self._keys, wanted, distances[:, -1], self._slack).nonzero(as_tuple=True)[0]
         while len(rows):
             keys, wanted = self._keys[rows], min(_MORE * wanted, self._count)
-            candidates = self._first(keys, wanted, pool)
+            candidates = self._first(keys, wanted)
             found = self._measure(candidates, self._queries[rows], self._own[rows], k, self._offsets[rows])
             distances[rows], columns[rows] = found
             rows = rows[self._undecided(keys, wanted, found[0][:, -1], self._slack[rows])]
         return distances.view(*self._shape, k), columns.view(*self._shape, k)
 
-    def _first(self, keys: torch.Tensor, wanted: int, pool: ThreadPoolExecutor) -> torch.Tensor:
+    def _first(self, keys: torch.Tensor, wanted: int) -> torch.Tensor:
         """Return the `wanted` first columns of each row, in no order, and leave the next key behind them."""
         if wanted < self._count:
-            _partition(keys, wanted, pool)
+            _partition(keys, wanted)
         return (keys[:, :wanted] & self._mask).long()
 
     def _measure(
@@ -175,14 +172,13 @@ class _Block:
 _LAST = 0x7F800000
 
 
-def _partition(keys: torch.Tensor, count: int, pool: ThreadPoolExecutor) -> None:
+def _partition(keys: torch.Tensor, count: int) -> None:
     """Bring the `count` smallest of each row of `keys` `[Q, R]` to its front, the next one behind them."""
     if keys.device.type != "cpu":
         keys[:, : count + 1] = torch.topk(keys, count + 1, dim=1, largest=False).values
         return
     # torch.topk takes several times as long on a CPU.
-    parts = np.array_split(keys.numpy(), torch.get_num_threads())
-    list(pool.map(lambda part: part.partition(count, axis=1), parts))
+    keys.numpy().partition(count, axis=1)
 
 
 def _rounded(vectors: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -4,6 +4,7 @@ import torch
 
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features.patches import PatchFeatures
+from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 from patchsieve.sieve.discriminators import NoiseDiscriminator
 
@@ -40,10 +41,9 @@ def outlier_scores(
     with staged(progress, f"outlier scores ({discriminator.name})", height * width) as stage:
         for first in range(0, height * width, read):
             block = features.positions(first, min(first + read, height * width))
-            for part in torch.split(block, scored):
-                scores[:, first : first + len(part)] = discriminator.score(part).T
-                first += len(part)
-                stage.advance(len(part))
+            parts = map_blocks(discriminator.score, torch.split(block, scored), features.device)
+            scores[:, first : first + len(block)] = torch.cat(parts).T
+            stage.advance(len(block))
     return scores.view(images, height, width)
 
 
