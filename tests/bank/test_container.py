@@ -63,6 +63,15 @@ def test_views_and_transposed_tensors_are_written_as_they_look(tmp_path: Path) -
     assert (tmp_path / "views").stat().st_size < 1000
 
 
+def test_tensors_that_share_their_memory_are_written_both(tmp_path: Path) -> None:
+    whole = torch.arange(24.0)
+    write_container(tmp_path / "shared", {"whole": whole, "again": whole, "part": whole[:6]}, {})
+    read, _ = read_container(tmp_path / "shared")
+    assert torch.equal(read["whole"], whole)
+    assert torch.equal(read["again"], whole)
+    assert torch.equal(read["part"], whole[:6])
+
+
 def test_missing_folders_are_made(tmp_path: Path) -> None:
     write_container(tmp_path / "new" / "deep" / "m.sieve", tensors(), HEADER)
     assert read_container(tmp_path / "new" / "deep" / "m.sieve")[1]["threshold"] == HEADER["threshold"]

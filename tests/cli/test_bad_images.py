@@ -137,6 +137,16 @@ def test_predict_gives_a_skipped_image_a_row_with_the_reason(patchsieve, broken,
     assert "warning: 4 of 14 images could not be decoded and have no verdict" in finished.err
 
 
+def test_predict_names_what_it_left_out_of_the_folder(patchsieve, broken, model_file):
+    for name in ("one.heic", "two.svg"):
+        (broken / name).write_bytes(b"an image of a kind that is not read")
+    finished = patchsieve("predict", model_file, broken, "--format", "csv")
+    assert finished.code == 0
+    assert "warning: left out one.heic (" in finished.err
+    assert ") and 1 more: patchsieve check lists all" in finished.err
+    assert "heic" not in finished.out
+
+
 def test_check_lists_what_cannot_be_read(patchsieve, broken):
     finished = patchsieve("check", broken)
     assert finished.code == 0

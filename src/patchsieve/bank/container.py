@@ -29,7 +29,11 @@ def write_container(path: Path | str, tensors: Mapping[str, torch.Tensor], heade
     Raises:
         ModelFileError: the file cannot be written; an older file of that name stays as it was.
     """
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Copies: safetensors refuses tensors that share their memory.
+    on_cpu = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     complete = {**header, "format": FORMAT_VERSION}
     # One metadata entry, not two: safetensors would write them in an order that changes from run to run.
     text = json.dumps({**complete, _CHECKSUM: _digest(complete, on_cpu)})

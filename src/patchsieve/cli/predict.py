@@ -67,6 +67,10 @@ def predict(
         )
     if skipped:
         warn(f"{len(skipped)} of {len(rows)} images could not be decoded and have no verdict")
+    if images.skipped:
+        first = images.skipped[0]
+        more = f" and {len(images.skipped) - 1} more" if len(images.skipped) > 1 else ""
+        warn(f"left out {first.name} ({first.reason}){more}: patchsieve check lists all")
 
 
 def _writer(

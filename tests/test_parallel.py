@@ -1,0 +1,40 @@
+"""Blocks side by side: the same results in the same order, and the threads of torch as they were."""
+
+from collections.abc import Iterator
+from threading import current_thread
+
+import pytest
+import torch
+
+from patchsieve.parallel import map_blocks
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7])
+def test_results_come_in_order(threads: int, count: int) -> None:
+    assert map_blocks(lambda block: block * block, range(count), CPU) == [n * n for n in range(count)]
+    assert torch.get_num_threads() == threads
+
+
+def test_each_block_has_one_thread_of_torch_to_itself(threads: int) -> None:
+    seen = map_blocks(lambda _: (torch.get_num_threads(), current_thread().name), range(20), CPU)
+    assert {torch_threads for torch_threads, _ in seen} == {1}
+    assert len({name for _, name in seen}) <= threads
+
+
+def test_a_failure_comes_through_and_leaves_the_threads_as_they_were(threads: int) -> None:
+    def fail(block: int) -> None:
+        raise ValueError(f"block {block}")
+
+    with pytest.raises(ValueError, match="block 0"):
+        map_blocks(fail, range(5), CPU)
+    assert torch.get_num_threads() == threads
