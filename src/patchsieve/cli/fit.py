@@ -179,13 +179,21 @@ def fit_and_report(
     from patchsieve.pictures import NextStep, model_report, write_report
 
     started = perf_counter()
-    plan = plan_fit(model, model.make_extractor(), len(images))
+    extractor = model.make_extractor()
+    plan = plan_fit(model, extractor, len(images))
     waiting = (
         None if plan.in_memory or cache is not None else out_file.with_name(f"{out_file.name}.embeddings")
     )
     _show_plan(plan, cache or waiting)
     with progress_bars() as progress:
-        model.fit(images, strict=strict, progress=progress, cache=cache or waiting, cache_dtype=cache_dtype)
+        model.fit(
+            images,
+            strict=strict,
+            progress=progress,
+            cache=cache or waiting,
+            cache_dtype=cache_dtype,
+            extractor=extractor,
+        )
     model.save(out_file)
     if waiting is not None:
         shutil.rmtree(waiting, ignore_errors=True)

@@ -88,6 +88,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         progress: Progress = SILENT,
         cache: Path | str | None = None,
         cache_dtype: str = "float32",
+        extractor: FeatureExtractor | None = None,
     ) -> Self:
         """Learn what normal looks like from images that nobody has cleaned.
 
@@ -97,6 +98,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             progress: shown the stages of the work.
             cache: folder that keeps the features of images, for other fits and for this one if it is interrupted.
             cache_dtype: how numbers are kept there: ``float32``, or ``float16`` in half the space.
+            extractor: what `make_extractor` gave, where it is there already; loading a backbone takes its time.
 
         Raises:
             PatchSieveError: the images or the configuration cannot be used.
@@ -106,7 +108,14 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         embeddings = (
             images
             if isinstance(images, Embeddings)
-            else self.embed(images, strict=strict, progress=progress, cache=cache, cache_dtype=cache_dtype)
+            else self.embed(
+                images,
+                strict=strict,
+                progress=progress,
+                cache=cache,
+                cache_dtype=cache_dtype,
+                extractor=extractor,
+            )
         )
         _require_variety(embeddings)
         embedded = perf_counter()
@@ -141,13 +150,14 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         progress: Progress = SILENT,
         cache: Path | str | None = None,
         cache_dtype: str = "float32",
+        extractor: FeatureExtractor | None = None,
     ) -> Embeddings:
         """Extract the features of the images to learn from, exact copies left out. See `fit`.
 
         They stay in memory where the budget allows it; else they are read from the cache or from a temporary file.
         """
         chosen = distinct(read_images(images).train)
-        extractor = self.make_extractor()
+        extractor = extractor or self.make_extractor()
         kept = self.budget(extractor.device).keeps(len(chosen) * 4 * prod(extractor.shape()))
         if kept and cache is None:
             return extractor.embed(chosen, strict=strict, progress=progress)
