@@ -93,7 +93,7 @@ class Suite:
         """The embedding of the default backbone and of the papers', at their own widths and at the papers'."""
         for name, dims in ((_DEFAULT, None), (_PAPER, None), (_PAPER, _WIDE)):
             extractor = make_extractor(backbone=name, dims=dims)
-            print(f"\n### Embedding, {name}: {' x '.join(map(str, extractor.shape()))}")
+            print(f"\n### Embedding, {name}: {' x '.join(map(str, extractor.shape))}")
             for batch, turns in _BATCHES.items():
                 compare_embedding(extractor, batch, turns * self.pairs)
 
@@ -110,7 +110,7 @@ class Suite:
     ) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Return a greedy bank of good training patches, and the patches of some good test images."""
         extractor = make_extractor(backbone=name, layers=layers, dims=None if layers else _WIDE)
-        patches = math.prod(extractor.shape()[:2])
+        patches = math.prod(extractor.shape[:2])
         images = math.ceil(rows / _CORESET_RATIO / patches)
         training = real_features(extractor, self.data, "train", images).flatten(0, 2)
         picks = greedy_coreset(projected(training, _DIMS), rows, start=0)

@@ -226,7 +226,7 @@ def test_a_disk_too_small_is_said_before_an_image_is_touched(
     images, extractor = folder(6), counted()
     embed_cached(extractor, images.with_records(images.records[:4]), tmp_path / "cache")
     usage = shutil.disk_usage(tmp_path)
-    row = 4 * int(np.prod(extractor.shape()))
+    row = 4 * int(np.prod(extractor.shape))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2 * row - 1))
     with pytest.raises(
         PatchSieveError, match=r"the features of 2 images take .* has 0\.0 GiB left: free some"

@@ -137,6 +137,7 @@ def test_a_patch_size_of_one_leaves_a_single_layer_as_it_is() -> None:
     ("settings", "said"),
     [
         ({"patch_size": 2}, "patch_size is 2.*odd"),
+        ({"grid": (0, 4)}, "grid is .0, 4.*at least 1"),
         ({"patch_size": 0}, "patch_size is 0"),
         ({"patch_stride": 0}, "patch_stride is 0"),
         ({"dims": 0}, "dims is 0"),
@@ -145,3 +146,26 @@ def test_a_patch_size_of_one_leaves_a_single_layer_as_it_is() -> None:
 def test_what_cannot_work_is_said(settings: dict[str, int], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         PatchAggregation(**settings)
+
+
+def antialiased(before: int, after: int) -> npt.NDArray[np.float64]:
+    """Matrix `[after, before]` of linear interpolation whose triangle is as wide as the step to a coarser grid."""
+    scale = max(1.0, before / after)
+    centres = (np.arange(after) + 0.5) * before / after
+    weights = np.clip(1 - np.abs(np.arange(before) + 0.5 - centres[:, None]) / scale, 0, None)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("grid", [(4, 6), (7, 9), (3, 12)])
+def test_all_layers_come_to_the_grid_that_is_asked_for(grid: tuple[int, int]) -> None:
+    fine, coarse = layers((2, 3, 8, 12), (2, 2, 4, 6))
+    patches = aggregated(PatchAggregation(patch_size=1, grid=grid), [fine, coarse])
+    assert patches.shape == (2, *grid, 5)
+    for layer, channels in ((fine, patches[..., :3]), (coarse, patches[..., 3:])):
+        height, width = layer.shape[2:]
+        if height > grid[0] or width > grid[1]:
+            rows, columns = antialiased(height, grid[0]), antialiased(width, grid[1])
+        else:
+            rows, columns = interpolation(height, grid[0]), interpolation(width, grid[1])
+        expected = np.einsum("yh,bchw,xw->byxc", rows, layer, columns)
+        np.testing.assert_allclose(channels, expected, rtol=1e-4, atol=1e-5)

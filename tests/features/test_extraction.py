@@ -31,7 +31,7 @@ def test_every_image_stands_in_its_place_whatever_the_batch(
 ) -> None:
     images = folder(11)
     whole = extractor.embed(images)
-    assert whole.features.shape == (11, *extractor.shape())
+    assert whole.features.shape == (11, *extractor.shape)
     assert whole.features.tensor().dtype == torch.float32
     assert whole.images.names == images.names
     for batch_size in (1, 3, 11, 64):
@@ -82,7 +82,7 @@ def test_a_batch_of_broken_images_only_is_passed_over(extractor: FeatureExtracto
         _cut_short(record.path)
     parts = list(extractor.batches(images))
     assert [len(part) for part in parts] == [4, 0, 1]
-    assert parts[1].features.shape == (0, *extractor.shape())
+    assert parts[1].features.shape == (0, *extractor.shape)
     assert len(parts[1].skipped) == 4
     assert len(extractor.embed(images)) == 5
 
@@ -192,3 +192,12 @@ def test_auto_finds_a_device() -> None:
 def _cut_short(path: Path | None) -> None:
     assert path is not None
     path.write_bytes(path.read_bytes()[:60])
+
+
+def test_the_channels_are_known_by_layer(extractor: FeatureExtractor) -> None:
+    channels = extractor.layer_channels
+    assert channels is not None
+    assert len(channels) == len(extractor.backbone.layers)
+    assert sum(channels) == extractor.shape[2]
+    # Pooled over the channels they belong to no single layer.
+    assert replace(extractor, aggregation=PatchAggregation(dims=7)).layer_channels is None

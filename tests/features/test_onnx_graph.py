@@ -100,7 +100,7 @@ def test_an_extractor_works_on_a_graph(tmp_path: Path) -> None:
     extractor = make_extractor(
         backbone=f"onnx:{path}", layers=["first", "second"], image_size=64, crop=None, device="cpu"
     )
-    assert extractor.shape() == (32, 32, 10)
+    assert extractor.shape == (32, 32, 10)
 
 
 def test_the_hash_changes_with_the_file(tmp_path: Path) -> None:

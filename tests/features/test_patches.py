@@ -40,3 +40,15 @@ def test_a_part_of_a_part_is_a_part() -> None:
 def test_all_of_a_tensor_in_memory_is_that_tensor() -> None:
     data = values()
     assert PatchFeatures(data).tensor().data_ptr() == data.data_ptr()
+
+
+def test_the_layers_of_the_channels_are_kept_with_every_part() -> None:
+    features = PatchFeatures(torch.zeros(3, 2, 2, 5), layer_channels=(2, 3))
+    assert features.take(np.array([1])).layer_channels == (2, 3)
+    assert features.in_memory().layer_channels == (2, 3)
+    assert PatchFeatures(torch.zeros(3, 2, 2, 5)).layer_channels == (5,)
+
+
+def test_layers_that_do_not_make_up_the_channels_are_refused() -> None:
+    with pytest.raises(ValueError, match="5 channels"):
+        PatchFeatures(torch.zeros(3, 2, 2, 5), layer_channels=(2, 2))

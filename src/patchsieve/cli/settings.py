@@ -116,6 +116,7 @@ def memory(text: str) -> int:
 # A configuration file may spell these as the flags do: `crop: none`, `image_size: 256x320`.
 _SPELT: dict[str, Callable[[str], Any]] = {
     "image_size": size,
+    "grid": size,
     "crop": crop,
     "bank_size": bank_size,
     "layers": layers,

@@ -48,6 +48,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         patch_size: side of the neighbourhood that a patch feature averages.
         patch_stride: step between patches.
         dims: width of the patch features, None to keep all channels.
+        grid: patches along height and width, None for as many as the finest layer has.
         precision: of the backbone's arithmetic, ``float32`` or ``bfloat16``; see `make_backbone`.
         sigma: smoothing of the anomaly map, in pixels of the model frame.
         threshold_quantile: share of good images that the threshold should let pass.
@@ -71,6 +72,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     patch_size: int = 3
     patch_stride: int = 1
     dims: int | None = None
+    grid: int | tuple[int, int] | None = None
     precision: str = "float32"
     sigma: float = 4.0
     threshold_quantile: float = 0.99
@@ -158,11 +160,11 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """
         chosen = distinct(read_images(images).train)
         extractor = extractor or self.make_extractor()
-        kept = self.budget(extractor.device).keeps(len(chosen) * 4 * prod(extractor.shape()))
+        kept = self.budget(extractor.device).keeps(len(chosen) * 4 * prod(extractor.shape))
         if kept and cache is None:
             return extractor.embed(chosen, strict=strict, progress=progress)
         embedded = embed_cached(extractor, chosen, cache, dtype=cache_dtype, strict=strict, progress=progress)
-        return replace(embedded, features=PatchFeatures(embedded.features.tensor())) if kept else embedded
+        return replace(embedded, features=embedded.features.in_memory()) if kept else embedded
 
     def budget(self, device: torch.device) -> Budget:
         """Return the memory that a fit on `device` may take."""
@@ -183,6 +185,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             patch_size=self.patch_size,
             patch_stride=self.patch_stride,
             dims=self.dims,
+            grid=self.grid,
             precision=self.precision,
             device=self.device,
             batch_size=self.batch_size,

@@ -29,11 +29,12 @@ def out_of_sample(
         progress: shown one unit an image.
 
     Returns:
-        Image scores float32 `[N]` and patch scores float32 `[N, H, W]`, on the CPU.
+        Image scores float32 `[N]` and patch scores float32 `[N, h, w]`, on the CPU.
     """
     images = len(features)
     scores = np.empty(images, dtype=np.float32)
-    patch_maps = torch.empty(features.shape[:3])
+    # How fine a detector's map is, is its own affair.
+    patch_maps: torch.Tensor | None = None
     order = np.random.default_rng(detector.seed).permutation(images)
     with staged(progress, "calibration on unseen images", images) as stage:
         for fold in np.array_split(order, min(detector.folds, images)):
@@ -45,7 +46,10 @@ def out_of_sample(
                 part = fold[done : done + len(batch)]
                 image_scores, patch_scores = model.score(batch)
                 scores[part] = image_scores.cpu().numpy()
+                if patch_maps is None:
+                    patch_maps = torch.empty(images, *patch_scores.shape[1:])
                 patch_maps[torch.from_numpy(part)] = patch_scores.cpu()
                 done += len(batch)
                 stage.advance(len(batch))
+    assert patch_maps is not None, "there are at least two images, so at least two folds"
     return scores, patch_maps

@@ -60,7 +60,7 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
 
     Runs the backbone twice on an empty batch, to measure it.
     """
-    shape = extractor.shape()
+    shape = extractor.shape
     budget = detector.budget(extractor.device)
     patches = images * shape[0] * shape[1]
     embedding_bytes = _FLOAT * images * prod(shape)

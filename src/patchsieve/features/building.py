@@ -21,6 +21,7 @@ def make_extractor(
     patch_size: int = 3,
     patch_stride: int = 1,
     dims: int | None = None,
+    grid: int | Size | None = None,
     precision: str = "float32",
     device: str = "auto",
     batch_size: int = 16,
@@ -35,7 +36,7 @@ def make_extractor(
     preprocessing = Preprocessing(
         _size(image_size), None if crop is None else _size(crop), mean=network.mean, std=network.std
     )
-    aggregation = PatchAggregation(patch_size, patch_stride, dims)
+    aggregation = PatchAggregation(patch_size, patch_stride, dims, None if grid is None else _size(grid))
     place = choose_device(device)
     network.to(place)
     return FeatureExtractor(network, preprocessing, aggregation, place, batch_size)
@@ -55,6 +56,7 @@ def identity(extractor: FeatureExtractor) -> dict[str, Any]:
         "patch_size": aggregation.patch_size,
         "patch_stride": aggregation.patch_stride,
         "dims": aggregation.dims,
+        "grid": None if aggregation.grid is None else list(aggregation.grid),
         "precision": extractor.backbone.precision,
     }
 
@@ -74,7 +76,8 @@ def extractor_from_identity(kept: Mapping[str, Any], *, device: str, batch_size:
         patch_size=kept["patch_size"],
         patch_stride=kept["patch_stride"],
         dims=kept["dims"],
-        # Files of version 0.1 do not name it.
+        # Early files of version 0.1 do not name these two.
+        grid=kept.get("grid"),
         precision=kept.get("precision", "float32"),
         device=device,
         batch_size=batch_size,

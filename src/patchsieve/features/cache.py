@@ -148,12 +148,14 @@ class FeatureCache:
         except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error
 
-    def features(self, rows: Sequence[Row], device: torch.device) -> PatchFeatures:
+    def features(
+        self, rows: Sequence[Row], device: torch.device, layer_channels: Sequence[int] | None = None
+    ) -> PatchFeatures:
         """Return the features of these images, read from the file when they are needed."""
         places = np.array([row.place for row in rows], dtype=np.int64)
         shape = (int(places.max()) + 1, *self._shape)
         store = FeatureFile(self._features, self._dtype, shape, self._temporary)
-        return PatchFeatures(store, places, device=device)
+        return PatchFeatures(store, places, device=device, layer_channels=layer_channels)
 
     @property
     def _features(self) -> Path:

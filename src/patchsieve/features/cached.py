@@ -42,7 +42,7 @@ def embed_cached(
     """
     if not images:
         raise ImagesError(f"there are no images to work on in {images.root}")
-    cache = FeatureCache(folder, identity(extractor), extractor.shape(), dtype)
+    cache = FeatureCache(folder, identity(extractor), extractor.shape, dtype)
     hashes, skipped = _hashes(images, strict=strict)
     known = cache.find(list(hashes.values()))
     missing = images.where(lambda record: record.name in hashes and hashes[record.name] not in known)
@@ -61,7 +61,7 @@ def embed_cached(
         raise none_decoded(images, skipped)
     rows = [known[hashes[name]] for name in found.names]
     return Embeddings(
-        features=cache.features(rows, extractor.device),
+        features=cache.features(rows, extractor.device, extractor.layer_channels),
         images=found,
         sizes=np.array([[row.height, row.width] for row in rows], dtype=np.int64),
         seconds=np.array([seconds.get(name, 0.0) for name in found.names]),

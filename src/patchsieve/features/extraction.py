@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from time import perf_counter
 
@@ -85,9 +86,22 @@ class FeatureExtractor:
     device: torch.device
     batch_size: int = 16
 
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """Return (H, W, C) of the embedding of one image, found by running an empty one."""
-        return tuple(self.forward(torch.zeros(1, 3, *self.preprocessing.frame)).shape[1:])  # type: ignore[return-value]
+        """(H, W, C) of the embedding of one image."""
+        return tuple(self.aggregation(self._empty_layers).shape[1:])  # type: ignore[return-value]
+
+    @property
+    def layer_channels(self) -> tuple[int, ...] | None:
+        """How many of the C channels come from each layer; None where `dims` has mixed them."""
+        widths = tuple(layer.shape[1] for layer in self._empty_layers)
+        return widths if sum(widths) == self.shape[2] else None
+
+    @cached_property
+    @torch.inference_mode()
+    def _empty_layers(self) -> list[torch.Tensor]:
+        """What the backbone makes of an empty image: its shapes cannot be known before."""
+        return self.backbone(torch.zeros(1, 3, *self.preprocessing.frame, device=self.device))
 
     @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
@@ -109,7 +123,7 @@ class FeatureExtractor:
         if not images:
             raise ImagesError(f"there are no images to work on in {images.root}")
         # Filled in place: collecting the batches first would hold everything twice while they are joined.
-        features = torch.empty(len(images), *self.shape(), device=self.device)
+        features = torch.empty(len(images), *self.shape, device=self.device)
         parts = []
         done = 0
         for part in self.batches(images, strict=strict, progress=progress):
@@ -120,7 +134,7 @@ class FeatureExtractor:
         if not done:
             raise none_decoded(images, skipped)
         return Embeddings(
-            features=PatchFeatures(features[:done]),
+            features=PatchFeatures(features[:done], layer_channels=self.layer_channels),
             images=images.with_records([record for part in parts for record in part.images]),
             sizes=np.concatenate([part.sizes for part in parts]),
             seconds=np.concatenate([part.seconds for part in parts]),
@@ -172,10 +186,10 @@ class FeatureExtractor:
         if ready:
             features = self.forward(torch.stack([decoded.tensor for _, decoded in ready]))
         else:
-            features = torch.empty(0, *self.shape())
+            features = torch.empty(0, *self.shape)
         share = (perf_counter() - started) / max(1, len(ready))
         return Embeddings(
-            features=PatchFeatures(features),
+            features=PatchFeatures(features, layer_channels=self.layer_channels),
             images=images.with_records([record for record, _ in ready]),
             sizes=np.array([decoded.size for _, decoded in ready], dtype=np.int64).reshape(-1, 2),
             seconds=np.full(len(ready), share),

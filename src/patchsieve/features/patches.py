@@ -1,6 +1,6 @@
 """The patch features of a set of images, in memory or in a file, read a part at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,11 +39,13 @@ class PatchFeatures:
 
     Attributes:
         device: where what is read lies.
+        layer_channels: how many of the C channels come from each layer of the backbone, shallow to deep.
 
     Args:
         data: `[R, H, W, C]`, R >= N.
         images: int64 `[N]`, which of the R images these are; None for all.
         device: where what is read is wanted; None for where a tensor is, and the CPU for a file.
+        layer_channels: None where the channels are not those of single layers.
     """
 
     def __init__(
@@ -52,10 +54,14 @@ class PatchFeatures:
         images: npt.NDArray[np.int64] | None = None,
         *,
         device: torch.device | None = None,
+        layer_channels: Sequence[int] | None = None,
     ) -> None:
         self._store: Store = _InMemory(data) if isinstance(data, torch.Tensor) else data
         self.device = device or (data.device if isinstance(data, torch.Tensor) else torch.device("cpu"))
         self._images = None if images is None else torch.from_numpy(np.asarray(images, dtype=np.int64))
+        self.layer_channels = tuple(layer_channels or self._store.shape[3:])
+        if sum(self.layer_channels) != self._store.shape[3]:
+            raise ValueError(f"{self._store.shape[3]} channels are not {self.layer_channels}")
 
     def __len__(self) -> int:
         return self._store.shape[0] if self._images is None else len(self._images)
@@ -80,11 +86,15 @@ class PatchFeatures:
         """Return some of the images, int64 `[n]`, in that order; nothing is copied."""
         chosen = np.asarray(images, dtype=np.int64)
         rows = chosen if self._images is None else self._images.numpy()[chosen]
-        return PatchFeatures(self._store, rows, device=self.device)
+        return PatchFeatures(self._store, rows, device=self.device, layer_channels=self.layer_channels)
 
     def tensor(self) -> torch.Tensor:
         """Return all of them, float32 `[N, H, W, C]`: what lies behind, not a copy, where it is just that."""
         return self.images(0, len(self))
+
+    def in_memory(self) -> "PatchFeatures":
+        """Return the same features, read once and held in memory."""
+        return PatchFeatures(self.tensor(), layer_channels=self.layer_channels)
 
     def images(self, first: int, last: int) -> torch.Tensor:
         """Return the images from `first` to before `last`, float32 `[n, H, W, C]`."""
