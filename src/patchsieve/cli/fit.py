@@ -9,7 +9,7 @@ import typer
 
 from patchsieve.cli import settings
 from patchsieve.cli.console import out, progress_bars, say, seconds_in_words, size_in_words, warn
-from patchsieve.cli.formats import CacheType, Device, Layout, Strict
+from patchsieve.cli.formats import SYSTEMS, CacheType, Device, Layout, Strict
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable
 
@@ -27,8 +27,12 @@ Out = Annotated[Path, typer.Option("--out", help="The model file to write.")]
 def fit(
     folder: Folder = None,
     out_file: Out = Path("model.sieve"),
-    detector: Annotated[str | None, typer.Option(help="softpatch (default) or patchcore.")] = None,
-    discriminator: Annotated[str | None, typer.Option(help="lof (default), nearest or gaussian.")] = None,
+    detector: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(SYSTEMS)}; default softpatch.")
+    ] = None,
+    discriminator: Annotated[
+        str | None, typer.Option(help="lof (default), nearest, gaussian, or mutual for parts that move.")
+    ] = None,
     tau: Annotated[float | None, typer.Option(help="Share of patches to sieve out; default 0.15.")] = None,
     lof_k: Annotated[
         int | None, typer.Option(help="Neighbours of the local outlier factor; default 6.")
@@ -69,8 +73,18 @@ def fit(
     cache_dtype: Annotated[
         CacheType, typer.Option(help="How the cache keeps numbers; float16 takes half the space.")
     ] = CacheType.float32,
-    preset: Annotated[str | None, typer.Option(help="paper: the papers' backbone and layers.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file of settings; flags win over it.")] = None,
+    preset: Annotated[str | None, typer.Option(help="paper, padim, padim-star: as in the papers.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; flags and --set win over it.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any setting by its name, the value as in --config; may be given several times.",
+        ),
+    ] = None,
     print_config: Annotated[
         bool, typer.Option("--print-config", help="Print all settings as YAML and exit.")
     ] = False,
@@ -97,13 +111,14 @@ def fit(
         "device": device,
         "memory_budget": None if memory_budget is None else settings.memory(memory_budget),
     }
-    chosen = settings.merged(flags, config, preset)
+    given = {name: value for name, value in flags.items() if value is not None}
     # Apart from the others: none is None, which among the flags means not given.
     if crop is not None:
-        chosen["crop"] = settings.crop(crop)
+        given["crop"] = settings.crop(crop)
     if bank_size is not None:
-        chosen["bank_size"] = settings.bank_size(bank_size)
-    model = build_detector(chosen)
+        given["bank_size"] = settings.bank_size(bank_size)
+    given = settings.joined(given, settings.assigned(assignments or []))
+    model = build_detector(settings.merged(given, config, preset))
     if print_config:
         out.print(config_text(model), end="")
         return
@@ -257,7 +272,8 @@ def _show_plan(plan: "Plan", folder: Path | None) -> None:
         say(f"{name:{indent}}  {text}")
     if not plan.fits:
         warn(
-            "this may not fit into memory: use a smaller --bank-size, a smaller --image-size or fewer images"
+            "this may not fit into memory: use a smaller --bank-size, a smaller --image-size, fewer images, "
+            "or in padim fewer channels"
         )
 
 

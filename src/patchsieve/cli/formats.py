@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+# The names of all detectors. Not asked of the registry: help shall not wait for torch. A test holds the two together.
+SYSTEMS = ("softpatch", "patchcore", "padim")
+
 Layout = Annotated[
     str,
     typer.Option("--layout", help="Folder layout: auto, mvtec, btad, visa, mtd, good_bad, course or folder."),

@@ -1,7 +1,7 @@
-"""The settings of a fit: preset, then configuration file, then flags; the later wins."""
+"""The settings of a fit: preset, then configuration file, then the command line; the later wins."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,25 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from patchsieve.errors import ConfigError
 
 
-def merged(flags: Mapping[str, Any], config: Path | None, preset: str | None) -> dict[str, Any]:
+def merged(given: Mapping[str, Any], config: Path | None, preset: str | None) -> dict[str, Any]:
     """Return the settings by name, the key ``detector`` among them if anyone gave it.
 
     Args:
-        flags: what the command line gave; None where a flag was not given.
+        given: what the command line gave.
         config: a YAML file of settings.
         preset: name of a preset.
 
     Raises:
-        ConfigError: the file or the preset cannot be used.
+        ConfigError: the file or the preset cannot be used, or the preset is meant for another detector.
     """
-    settings: dict[str, Any] = {}
-    if preset is not None:
-        settings |= _preset(preset)
-    if config is not None:
-        settings |= read_config(config)
-    return settings | {name: value for name, value in flags.items() if value is not None}
+    asked = ({} if config is None else read_config(config)) | dict(given)
+    if preset is None:
+        return asked
+    settings = _preset(preset)
+    meant, wanted = settings.get("detector"), asked.get("detector")
+    if meant and wanted and wanted != meant:
+        raise ConfigError(f"the preset {preset!r} is for the detector {meant}, not for {wanted}")
+    return settings | asked
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -48,10 +50,50 @@ def read_config(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(settings, dict):
         raise ConfigError(f"the configuration {path} must hold lines such as 'tau: 0.15'")
-    named = {str(name): value for name, value in settings.items()}
-    return named | {
-        name: read(named[name]) for name, read in _SPELT.items() if isinstance(named.get(name), str)
-    }
+    return {str(name): _spelt(str(name), value) for name, value in settings.items()}
+
+
+def assigned(assignments: Sequence[str]) -> dict[str, Any]:
+    """Read "NAME=VALUE" texts, the value as YAML, as it would stand in a configuration file.
+
+    Raises:
+        ConfigError: one has no name or no value, is not YAML, or two are for the same setting.
+    """
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = (part.strip() for part in assignment.partition("="))
+        name = name.replace("-", "_")
+        if not (name and equals and text):
+            raise ConfigError(f"--set takes NAME=VALUE such as folds=5, not {assignment!r}")
+        if name in settings:
+            raise ConfigError(f"--set gives {name} twice: which of the two is meant?")
+        try:
+            settings[name] = _spelt(name, yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"the value in --set {assignment} is not YAML: {_yaml_problem(error)}; "
+                "put values with brackets or colons into quotes"
+            ) from error
+    return settings
+
+
+def joined(flags: Mapping[str, Any], assignments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the flags and ``--set`` give together: neither wins over the other.
+
+    Raises:
+        ConfigError: both give the same setting.
+    """
+    for name in assignments:
+        if name in flags:
+            raise ConfigError(
+                f"{name} is given twice, by a flag of its own and by --set: which of the two is meant?"
+            )
+    return {**flags, **assignments}
+
+
+def _spelt(name: str, value: Any) -> Any:
+    """Read a text that stands for something else as the setting's flag reads it."""
+    return _SPELT[name](value) if name in _SPELT and isinstance(value, str) else value
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
@@ -113,7 +155,7 @@ def memory(text: str) -> int:
         raise wrong from error
 
 
-# A configuration file may spell these as the flags do: `crop: none`, `image_size: 256x320`.
+# A configuration file and --set may spell these as the flags do: `crop: none`, `image_size: 256x320`.
 _SPELT: dict[str, Callable[[str], Any]] = {
     "image_size": size,
     "grid": size,
