@@ -20,6 +20,8 @@ Array = npt.NDArray[np.float64]
 def outliers(features: Array, discriminator: str, k: int, eps: float) -> Array:
     """Equations 2 to 6 at every position: W `[N, H, W]`."""
     images, height, width, channels = features.shape
+    if discriminator == "mutual":
+        return mutual(features, 3)
     weights = np.empty((images, height, width))
     for row in range(height):
         for column in range(width):
@@ -36,6 +38,17 @@ def outliers(features: Array, discriminator: str, k: int, eps: float) -> Array:
                 lof = LocalOutlierFactor(n_neighbors=k, metric="precomputed").fit(between)
                 weights[:, row, column] = -lof.negative_outlier_factor_
     return weights
+
+
+def mutual(features: Array, k: int) -> Array:
+    """The k-th nearest other image, whose distance is that of its nearest patch; all patches compared."""
+    images, height, width, channels = features.shape
+    patches = features.reshape(images, -1, channels)
+    away = np.stack(
+        [np.linalg.norm(patches[:, :, None] - each, axis=3).min(axis=2) for each in patches], axis=2
+    )
+    away[np.arange(images), :, np.arange(images)] = np.inf
+    return np.sort(away, axis=2)[:, :, k - 1].reshape(images, height, width)
 
 
 def greedy(points: Array, count: int, start: int) -> list[int]:
@@ -129,6 +142,15 @@ def test_few_images_are_cross_fitted_with_fewer_neighbours(synthetic: Synthetic)
     assert model.lof_k == 6
     assert np.isfinite(model.training_.scores).all()
     assert np.isfinite(model.threshold_)
+
+
+def test_few_images_are_cross_fitted_with_a_nearer_other_image(synthetic: Synthetic) -> None:
+    """Four images are enough for k = 3; two thirds of them are not, and calibrate with k = 1."""
+    model = SoftPatch(discriminator="mutual").fit(synthetic(4))
+    assert model.mutual_k == 3
+    assert np.isfinite(model.training_.scores).all()
+    with pytest.raises(ImagesError, match="at least 4 training images and has 3"):
+        SoftPatch(discriminator="mutual").fit(synthetic(3))
 
 
 @pytest.mark.parametrize("images", [2, 6])

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from patchsieve.errors import ConfigError
-from patchsieve.sieve import DISCRIMINATORS, LOF, Gaussian, Nearest, NoiseDiscriminator, make_discriminator
+from patchsieve.sieve import (
+    BY_POSITION,
+    DISCRIMINATORS,
+    LOF,
+    ByPosition,
+    Gaussian,
+    Mutual,
+    Nearest,
+    make_discriminator,
+)
 
 Features = npt.NDArray[np.float32]
 
@@ -22,7 +31,7 @@ def features(positions: int, images: int, channels: int, *, seed: int = 0, offse
     return (rng.normal(size=(positions, images, channels)) * spread + centre + offset).astype(np.float32)
 
 
-def scored(discriminator: NoiseDiscriminator, values: Features) -> npt.NDArray[np.float32]:
+def scored(discriminator: ByPosition, values: Features) -> npt.NDArray[np.float32]:
     scores = discriminator.score(torch.from_numpy(values.copy()))
     assert scores.dtype == torch.float32
     assert scores.shape == values.shape[:2]
@@ -106,7 +115,7 @@ def test_lof_with_just_enough_images_takes_all_the_others_as_neighbours() -> Non
 
 
 @pytest.mark.parametrize("discriminator", [LOF(), Nearest(), Gaussian()], ids=lambda each: each.name)
-def test_features_far_from_the_origin_lose_no_digits(discriminator: NoiseDiscriminator) -> None:
+def test_features_far_from_the_origin_lose_no_digits(discriminator: ByPosition) -> None:
     """|a|^2 + |b|^2 - 2ab alone would leave about one digit of a distance of 1 at an offset of 1000."""
     values = features(5, 40, 32, offset=1e3)
     twin = {
@@ -118,7 +127,7 @@ def test_features_far_from_the_origin_lose_no_digits(discriminator: NoiseDiscrim
 
 
 @pytest.mark.parametrize("discriminator", [LOF(), Nearest(), Gaussian()], ids=lambda each: each.name)
-def test_an_odd_patch_scores_highest_at_its_own_position_only(discriminator: NoiseDiscriminator) -> None:
+def test_an_odd_patch_scores_highest_at_its_own_position_only(discriminator: ByPosition) -> None:
     values = features(6, 30, 8)
     values[2, 17] += 12.0
     scores = scored(discriminator, values)
@@ -128,7 +137,7 @@ def test_an_odd_patch_scores_highest_at_its_own_position_only(discriminator: Noi
 
 
 @pytest.mark.parametrize("discriminator", [LOF(), Nearest(), Gaussian()], ids=lambda each: each.name)
-def test_the_order_of_the_images_does_not_matter(discriminator: NoiseDiscriminator) -> None:
+def test_the_order_of_the_images_does_not_matter(discriminator: ByPosition) -> None:
     values = features(3, 25, 12)
     order = np.random.default_rng(1).permutation(25)
     np.testing.assert_allclose(
@@ -160,7 +169,7 @@ def test_a_patch_away_from_a_pile_of_copies_is_a_finite_outlier() -> None:
     np.testing.assert_allclose(scores[:, 3], lof_twin(values, 6)[:, 3], rtol=1e-3)
 
 
-@pytest.mark.parametrize("name", DISCRIMINATORS)
+@pytest.mark.parametrize("name", BY_POSITION)
 def test_the_features_given_are_not_changed(name: str) -> None:
     values = torch.from_numpy(features(3, 12, 8))
     before = values.clone()
@@ -171,15 +180,18 @@ def test_the_features_given_are_not_changed(name: str) -> None:
 def test_discriminators_by_name_take_their_settings() -> None:
     assert make_discriminator("lof", lof_k=3) == LOF(k=3)
     assert make_discriminator("gaussian", gaussian_eps=0.5) == Gaussian(eps=0.5)
+    assert make_discriminator("mutual", mutual_k=2, mutual_patches=99, seed=4) == Mutual(2, 99, 4)
     assert [make_discriminator(name).name for name in DISCRIMINATORS] == list(DISCRIMINATORS)
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("forest", {}, "'forest'.*lof, nearest, gaussian"),
+        ("forest", {}, "'forest'.*lof, nearest, gaussian, mutual"),
         ("lof", {"lof_k": 0}, "lof_k is 0"),
         ("gaussian", {"gaussian_eps": 0.0}, "gaussian_eps is 0.0"),
+        ("mutual", {"mutual_k": 0}, "mutual_k is 0"),
+        ("mutual", {"mutual_k": 5, "mutual_patches": 5}, "mutual_patches is 5"),
     ],
 )
 def test_what_cannot_work_is_said(name: str, settings: dict[str, float], said: str) -> None:

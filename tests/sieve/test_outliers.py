@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import PatchFeatures
 from patchsieve.sieve import (
-    DISCRIMINATORS,
+    BY_POSITION,
     LOF,
     Gaussian,
+    Mutual,
     Nearest,
     NoiseDiscriminator,
     make_discriminator,
@@ -24,7 +25,7 @@ def embeddings(images: int, height: int, width: int, channels: int, seed: int = 
     return torch.randn(images, height, width, channels, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("name", DISCRIMINATORS)
+@pytest.mark.parametrize("name", BY_POSITION)
 def test_every_score_stands_at_its_own_patch(name: str) -> None:
     features = embeddings(12, 3, 5, 6)
     discriminator = make_discriminator(name)
@@ -37,7 +38,7 @@ def test_every_score_stands_at_its_own_patch(name: str) -> None:
             torch.testing.assert_close(scores[:, row, column], alone, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", DISCRIMINATORS)
+@pytest.mark.parametrize("name", BY_POSITION)
 def test_a_set_worked_on_in_several_blocks_scores_like_its_rows_alone(name: str) -> None:
     # 20 x 20 positions of 48 images with 1024 channels are more than one block of working memory holds.
     features = embeddings(48, 20, 20, 1024)
@@ -71,7 +72,9 @@ def test_progress_counts_every_position() -> None:
     assert (progress.done, progress.total, progress.ended) == (15, 15, True)
 
 
-@pytest.mark.parametrize(("discriminator", "images"), [(LOF(k=6), 6), (Nearest(), 1), (Gaussian(), 1)])
+@pytest.mark.parametrize(
+    ("discriminator", "images"), [(LOF(k=6), 6), (Nearest(), 1), (Gaussian(), 1), (Mutual(k=3), 3)]
+)
 def test_too_few_images_are_counted_in_the_error(discriminator: NoiseDiscriminator, images: int) -> None:
     with pytest.raises(ImagesError, match=f"at least {discriminator.min_images} .* has {images}"):
         outlier_scores(PatchFeatures(embeddings(images, 2, 2, 4)), discriminator)

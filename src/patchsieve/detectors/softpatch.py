@@ -7,7 +7,16 @@ from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
-from patchsieve.sieve import LOF, REFERENCES, NoiseDiscriminator, make_discriminator, outlier_scores, sieve
+from patchsieve.sieve import (
+    LOF,
+    REFERENCES,
+    SAMPLED,
+    Mutual,
+    NoiseDiscriminator,
+    make_discriminator,
+    outlier_scores,
+    sieve,
+)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -19,15 +28,20 @@ class SoftPatch(BankDetector):
     coreset of the rest is the memory bank; the outlier scores of its patches are the soft weights, and
     s = W(m*) |p - m*|_2 is the score of a patch p with nearest bank patch m* (equations 7 and 8).
 
+    The discriminator `mutual` is not the paper's: it compares patches with other images wherever in the picture, for
+    parts that move. Its scores are distances, as those of `nearest`, and weight the anomaly scores as those do.
+
     Where the authors' code differs from their paper, this follows the paper: k counts neighbours without the
     patch itself, distances are not squared, and the coreset starts at one random patch among those that stay.
 
     Attributes:
-        discriminator: ``lof``, ``nearest`` or ``gaussian``.
+        discriminator: ``lof``, ``nearest``, ``gaussian`` or ``mutual``.
         tau: share of all training patches that is sieved out.
         lof_k: neighbours of the local outlier factor.
         reference_images: with more training images than this, lof and nearest look for neighbours among so many,
             chosen at random; their time would else grow with the square of the images.
+        mutual_k: which nearest other image counts.
+        mutual_patches: the most patches, of all images together, that mutual compares each with.
         gaussian_eps: added to the covariance's diagonal, in squared feature units.
         soft_weights: whether outlier scores weight the anomaly scores.
 
@@ -43,6 +57,8 @@ class SoftPatch(BankDetector):
     tau: float = 0.15
     lof_k: int = 6
     reference_images: int = REFERENCES
+    mutual_k: int = 3
+    mutual_patches: int = SAMPLED
     gaussian_eps: float = 0.01
     soft_weights: bool = True
 
@@ -53,6 +69,8 @@ class SoftPatch(BankDetector):
             lof_k=self.lof_k,
             gaussian_eps=self.gaussian_eps,
             references=self.reference_images,
+            mutual_k=self.mutual_k,
+            mutual_patches=self.mutual_patches,
             seed=self.seed,
         )
 
@@ -66,7 +84,7 @@ class SoftPatch(BankDetector):
             )
 
     def for_fewer(self, images: int, total: int) -> Self:
-        """See `Detector.for_fewer`: with very few images the local outlier factor uses fewer neighbours.
+        """See `Detector.for_fewer`: with very few images `lof` and `mutual` make do with a smaller k.
 
         Raises:
             ImagesError: one image alone is left; it has no neighbour, and no discriminator has a meaning.
@@ -78,8 +96,8 @@ class SoftPatch(BankDetector):
             )
         copy = super().for_fewer(images, total)
         discriminator = self.noise_discriminator()
-        if isinstance(discriminator, LOF) and images < discriminator.min_images:
-            copy.set_params(lof_k=images - 1)
+        if isinstance(discriminator, LOF | Mutual) and images < discriminator.min_images:
+            copy.set_params(**{f"{discriminator.name}_k": images - 1})
         return copy
 
     def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:

@@ -5,21 +5,28 @@ In: `PatchFeatures` of the training set, `[N, H, W, C]`. Out: an outlier score f
 """
 
 from patchsieve.sieve.discriminators import (
+    BY_POSITION,
     DISCRIMINATORS,
     LOF,
     REFERENCES,
+    ByPosition,
     Gaussian,
     Nearest,
     NoiseDiscriminator,
     make_discriminator,
 )
+from patchsieve.sieve.mutual import SAMPLED, Mutual
 from patchsieve.sieve.outliers import outlier_scores, sieve
 
 __all__ = [
+    "BY_POSITION",
     "DISCRIMINATORS",
     "LOF",
     "REFERENCES",
+    "SAMPLED",
+    "ByPosition",
     "Gaussian",
+    "Mutual",
     "Nearest",
     "NoiseDiscriminator",
     "make_discriminator",

@@ -1,7 +1,8 @@
 """Noise discriminators: how much of an outlier is each training patch among the patches at its position?
 
-Each follows the paper (Jiang et al., NeurIPS 2022, section 3.2): features are grouped by position over the
-images, and a patch is compared only with the patches that other images have at the same place.
+Three of them follow the paper (Jiang et al., NeurIPS 2022, section 3.2): features are grouped by position over the
+images, and a patch is compared only with the patches that other images have at the same place. `Mutual`, in a file of
+its own, looks anywhere in other images.
 
 Comparing all images with all at every position grows with the square of their number. Above `REFERENCES` images the
 two that look for neighbours, LOF and nearest, look among a random choice of so many: what is rare among two thousand
@@ -15,14 +16,16 @@ import numpy as np
 import torch
 
 from patchsieve.errors import ConfigError
+from patchsieve.sieve.mutual import SAMPLED, Mutual
 from patchsieve.sieve.neighbours import neighbours_by_position
 
-DISCRIMINATORS = ("lof", "nearest", "gaussian")
+BY_POSITION = ("lof", "nearest", "gaussian")
+DISCRIMINATORS = (*BY_POSITION, "mutual")
 REFERENCES = 2000
 
 
-class NoiseDiscriminator(Protocol):
-    """Gives every training patch an outlier score.
+class ByPosition(Protocol):
+    """Gives every training patch an outlier score among those at its position.
 
     Attributes:
         name: as the user writes it.
@@ -37,6 +40,9 @@ class NoiseDiscriminator(Protocol):
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
         """Score float32 `[P, N, C]` (positions, images, channels); returns float32 `[P, N]`, high = outlier."""
+
+
+NoiseDiscriminator = ByPosition | Mutual
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Nearest:
     min_images: int = 2
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
-        """See `NoiseDiscriminator.score`; the score is a Euclidean distance."""
+        """See `ByPosition.score`; the score is a Euclidean distance."""
         chosen = _chosen(features, self.references, self.seed)
         return neighbours_by_position(features, 1, chosen)[0][:, :, 0]
 
@@ -77,7 +83,7 @@ class Gaussian:
     min_images: int = 2
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
-        """See `NoiseDiscriminator.score`; the score is a Mahalanobis distance. Computed in float64."""
+        """See `ByPosition.score`; the score is a Mahalanobis distance. Computed in float64."""
         centred = features.double()
         centred -= centred.mean(dim=1, keepdim=True)
         images, channels = centred.shape[1:]
@@ -128,7 +134,7 @@ class LOF:
         return self.k + 1
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
-        """See `NoiseDiscriminator.score`; the score is a ratio of densities."""
+        """See `ByPosition.score`; the score is a ratio of densities."""
         chosen = _chosen(features, max(self.references, self.min_images), self.seed)
         distances, neighbours = neighbours_by_position(features, self.k, chosen)
         everyone = slice(None) if chosen is None else chosen
@@ -151,7 +157,14 @@ def _chosen(features: torch.Tensor, most: int, seed: int) -> torch.Tensor | None
 
 
 def make_discriminator(
-    name: str, *, lof_k: int = 6, gaussian_eps: float = 0.01, references: int = REFERENCES, seed: int = 0
+    name: str,
+    *,
+    lof_k: int = 6,
+    gaussian_eps: float = 0.01,
+    references: int = REFERENCES,
+    mutual_k: int = 3,
+    mutual_patches: int = SAMPLED,
+    seed: int = 0,
 ) -> NoiseDiscriminator:
     """Return the discriminator called `name`; the other arguments are for those that have such a setting.
 
@@ -172,4 +185,13 @@ def make_discriminator(
                 f"gaussian_eps is {gaussian_eps}: it must be positive to keep the covariance regular"
             )
         return Gaussian(eps=gaussian_eps)
+    if name == "mutual":
+        if mutual_k < 1:
+            raise ConfigError(f"mutual_k is {mutual_k}: at least one other image is needed to compare with")
+        if mutual_patches <= mutual_k:
+            raise ConfigError(
+                f"mutual_patches is {mutual_patches}: it must be above mutual_k, which is {mutual_k}; "
+                "a few thousand find what is rare"
+            )
+        return Mutual(mutual_k, mutual_patches, seed)
     raise ConfigError(f"there is no noise discriminator {name!r}; choose one of {', '.join(DISCRIMINATORS)}")

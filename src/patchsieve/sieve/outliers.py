@@ -5,8 +5,9 @@ import torch
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
-from patchsieve.progress import SILENT, Progress, staged
-from patchsieve.sieve.discriminators import NoiseDiscriminator
+from patchsieve.progress import SILENT, Progress, Stage, staged
+from patchsieve.sieve.discriminators import ByPosition, NoiseDiscriminator
+from patchsieve.sieve.mutual import Mutual
 
 # Positions read at a time: from a file every image is another place, so few wide readings are faster.
 READ_BYTES = 128 * 2**20
@@ -17,11 +18,11 @@ _SCORED_BYTES = 6 * 2**20
 def outlier_scores(
     features: PatchFeatures, discriminator: NoiseDiscriminator, *, progress: Progress = SILENT
 ) -> torch.Tensor:
-    """Score every training patch, one block of positions after the other.
+    """Score every training patch.
 
     Args:
         features: `[N, H, W, C]`.
-        discriminator: what scores the patches of one position.
+        discriminator: what scores the patches: those of one position among themselves, or all.
         progress: shown one unit a position.
 
     Returns:
@@ -30,21 +31,31 @@ def outlier_scores(
     Raises:
         ImagesError: there are fewer images than the discriminator needs.
     """
-    images, height, width, channels = features.shape
+    images, height, width, _ = features.shape
     if images < discriminator.min_images:
         raise ImagesError(
             f"the {discriminator.name!r} discriminator needs at least {discriminator.min_images} training images "
-            f"and has {images}: add images, or choose another discriminator or (for lof) a smaller k"
+            f"and has {images}: add images, or choose another discriminator or (for lof and mutual) a smaller k"
         )
+    with staged(progress, f"outlier scores ({discriminator.name})", height * width) as stage:
+        if isinstance(discriminator, Mutual):
+            scores = discriminator.score_images(features, stage)
+        else:
+            scores = _by_position(features, discriminator, stage)
+    return scores.view(images, height, width)
+
+
+def _by_position(features: PatchFeatures, discriminator: ByPosition, stage: Stage) -> torch.Tensor:
+    """Return the scores `[N, H W]`, one block of positions after the other."""
+    images, height, width, channels = features.shape
     scores = torch.empty(images, height * width, dtype=torch.float32, device=features.device)
     read, scored = (max(1, size // (4 * images * channels)) for size in (READ_BYTES, _SCORED_BYTES))
-    with staged(progress, f"outlier scores ({discriminator.name})", height * width) as stage:
-        for first in range(0, height * width, read):
-            block = features.positions(first, min(first + read, height * width))
-            parts = map_blocks(discriminator.score, torch.split(block, scored), features.device)
-            scores[:, first : first + len(block)] = torch.cat(parts).T
-            stage.advance(len(block))
-    return scores.view(images, height, width)
+    for first in range(0, height * width, read):
+        block = features.positions(first, min(first + read, height * width))
+        parts = map_blocks(discriminator.score, torch.split(block, scored), features.device)
+        scores[:, first : first + len(block)] = torch.cat(parts).T
+        stage.advance(len(block))
+    return scores
 
 
 def sieve(scores: torch.Tensor, tau: float) -> torch.Tensor:

@@ -1,0 +1,140 @@
+"""A noise discriminator for parts that move: a patch is compared with other images, wherever in the picture.
+
+By-position statistics ask whether a patch is usual *at its place*. Where parts lie at any angle, or a surface has no
+places at all, every patch is unusual at its place and the question says nothing. Here it is whether other images
+have such a patch anywhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from patchsieve.features.patches import PatchFeatures
+from patchsieve.parallel import map_blocks
+from patchsieve.progress import Stage
+
+# Patches compared with by default, of all images together: the cost of a patch is the same for any number of images.
+SAMPLED = 4096
+# Images read at a time.
+_READ_BYTES = 128 * 2**20
+# Working memory of one product.
+_PRODUCT_BYTES = 4 * 2**20
+# A product rounds by about a millionth of the squared lengths: what is smaller than this share is measured again.
+_SMALL = 0.01
+
+
+@dataclass(frozen=True)
+class Mutual:
+    """Distance to the k-th nearest other image, where an image is as near as the nearest of its patches.
+
+    For a patch p of image i, and a random sample B_j of the patches of every image j,
+
+        d_j(p) = min over b in B_j of |p - b|        W(p) = the k-th smallest d_j(p) over j ≠ i
+
+    An image does not vouch for itself, however often it shows the same thing; a defect is called normal only where k
+    other images hold one like it. A patch is compared with `patches` patches in all, in equal numbers from each image;
+    with more images than that, from as many images chosen at random. What one image shows in one patch only is in the
+    sample `patches` / (H W) times, about 5 times by default on a grid of 28 x 28: hence a small k.
+
+    Attributes:
+        k: which nearest other image counts; 1 trusts a single one.
+        patches: the most patches that each is compared with.
+        seed: of the sample.
+
+    References:
+        Li et al. (2024), "MuSc: zero-shot industrial anomaly classification and segmentation with mutual scoring of
+        the unlabeled images", section 3.2. There all patches of all images are compared, and the lowest 30 % of the
+        d_j are averaged.
+    """
+
+    k: int = 3
+    patches: int = SAMPLED
+    seed: int = 0
+    name: str = "mutual"
+
+    @property
+    def min_images(self) -> int:
+        """One more than `k`: an image is not another."""
+        return self.k + 1
+
+    def score_images(self, features: PatchFeatures, stage: Stage) -> torch.Tensor:
+        """Score `[N, H, W, C]`; returns float32 `[N, H W]`, Euclidean distances, high = outlier.
+
+        Args:
+            features: of all images.
+            stage: of H W units.
+        """
+        sample = _Sample.of(features, self.patches, self.min_images, self.seed)
+        images, height, width, channels = features.shape
+        scores = torch.empty(images, height * width, device=features.device)
+        read = max(1, _READ_BYTES // (4 * height * width * channels))
+        rows = max(1, _PRODUCT_BYTES // (4 * len(sample.patches)))
+        told = 0
+        for first in range(0, images, read):
+            block = features.images(first, min(first + read, images)).flatten(1, 2)
+            parts = [(first + index, part) for index, image in enumerate(block) for part in image.split(rows)]
+            found = map_blocks(lambda part: sample.distances(*part, self.k), parts, features.device)
+            scores[first : first + len(block)] = torch.cat(found).view(len(block), -1)
+            done = height * width * (first + len(block)) // images
+            stage.advance(done - told)
+            told = done
+        return scores
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Patches drawn from the images.
+
+    Attributes:
+        patches: float32 `[R m, C]`, m of each of R images, less `origin`.
+        halves: float32 `[R m]`, half their squared lengths.
+        row_of: int64 `[N]`, which of the R an image is, -1 for none.
+        origin: float32 `[C]`: distances do not change with it, but near the mean their rounding is smallest.
+    """
+
+    patches: torch.Tensor
+    halves: torch.Tensor
+    row_of: torch.Tensor
+    origin: torch.Tensor
+
+    @classmethod
+    def of(cls, features: PatchFeatures, patches: int, fewest: int, seed: int) -> "_Sample":
+        images, height, width, _ = features.shape
+        random = np.random.default_rng(seed)
+        chosen = np.arange(images)
+        if images > max(patches, fewest):
+            chosen = np.sort(random.choice(images, size=max(patches, fewest), replace=False))
+        each = min(height * width, max(1, patches // len(chosen)))
+        places = random.random((len(chosen), height * width)).argpartition(each - 1, axis=1)[:, :each]
+        indices = (chosen[:, None] * height * width + np.sort(places, axis=1)).ravel()
+        drawn = features.patches(torch.from_numpy(indices).to(features.device))
+        origin = drawn.mean(dim=0)
+        row_of = torch.full((images,), -1)
+        row_of[torch.from_numpy(chosen)] = torch.arange(len(chosen))
+        return cls(drawn.sub_(origin), 0.5 * drawn.square().sum(dim=1), row_of, origin)
+
+    def distances(self, image: int, patches: torch.Tensor, k: int) -> torch.Tensor:
+        """Return the distance to the k-th nearest other image, float32 `[Q]`, of patches `[Q, C]` of one image."""
+        queries = patches - self.origin
+        halves = torch.addmm(self.halves[:, None], self.patches, queries.T, alpha=-1.0)
+        by_image = halves.view(len(self), -1, len(queries)).amin(dim=1)
+        own = int(self.row_of[image])
+        if own >= 0:
+            by_image[own] = torch.inf
+        nearest, others = by_image.T.contiguous().kthvalue(k, dim=1)
+        lengths = queries.square().sum(dim=1)
+        squared = nearest.mul_(2.0).add_(lengths)
+        small = (squared < _SMALL * lengths).nonzero(as_tuple=True)[0]
+        distances = squared.clamp_(min=0).sqrt_()
+        distances[small] = self._measured(queries[small], others[small])
+        return distances
+
+    def __len__(self) -> int:
+        """How many images are drawn from."""
+        return int(self.row_of.max()) + 1
+
+    def _measured(self, queries: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """Return the distance of each query `[Q, C]` to one image, by differences: `[Q]`."""
+        candidates = self.patches.view(len(self), -1, self.patches.shape[1])[images]
+        return torch.linalg.vector_norm(candidates - queries[:, None], dim=2).amin(dim=1)
