@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from patchsieve.errors import PatchSieveError
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import PatchCore, Result, SoftPatch, load
+    from patchsieve.detectors import PaDiM, PatchCore, Result, SoftPatch, load
     from patchsieve.images import ImageSet, read_images
 
-__all__ = ["ImageSet", "PatchCore", "PatchSieveError", "Result", "SoftPatch", "load", "read_images"]
+__all__ = ["ImageSet", "PaDiM", "PatchCore", "PatchSieveError", "Result", "SoftPatch", "load", "read_images"]
 
 _HOMES = {
     "ImageSet": "patchsieve.images",
+    "PaDiM": "patchsieve.detectors",
     "PatchCore": "patchsieve.detectors",
     "Result": "patchsieve.detectors",
     "SoftPatch": "patchsieve.detectors",

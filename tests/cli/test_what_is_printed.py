@@ -174,7 +174,7 @@ def config(patchsieve, *options):
 
 
 def test_the_printed_configuration_is_all_of_it_and_builds_the_same_detector(patchsieve):
-    for name in ("softpatch", "patchcore"):
+    for name in ("softpatch", "patchcore", "padim"):
         printed = config(patchsieve, "--detector", name)
         assert printed.pop("detector") == name
         plain = make_detector(name)
@@ -195,6 +195,18 @@ def test_a_preset_is_less_than_a_file_and_a_file_less_than_a_flag(patchsieve, tm
     assert config(patchsieve, "--config", path, "--crop", "128")["crop"] == 128
     path.write_text("")
     assert config(patchsieve, "--config", path) == config(patchsieve)
+
+
+def test_a_preset_brings_its_detector(patchsieve, tmp_path):
+    printed = config(patchsieve, "--preset", "padim-star", "--seed", "3")
+    assert (printed["detector"], printed["backbone"], printed["channels"]) == ("padim", "timm:resnet18", 100)
+    assert printed["seed"] == 3
+    path = tmp_path / "line7.yaml"
+    path.write_text("detector: padim\nchannels: 40\n")
+    assert config(patchsieve, "--preset", "padim", "--config", path)["channels"] == 40
+    refused = patchsieve("fit", "--print-config", "--preset", "padim", "--detector", "patchcore")
+    assert refused.code == 2
+    assert "the preset 'padim' is for the detector padim, not for patchcore" in " ".join(refused.err.split())
 
 
 def test_the_preset_of_the_papers(patchsieve):

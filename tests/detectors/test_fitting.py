@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 
 from patchsieve.decisions import robust_threshold
-from patchsieve.detectors import DETECTORS, Detector, PatchCore, SoftPatch
+from patchsieve.detectors import DETECTORS, Detector, PaDiM, PatchCore, SoftPatch
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.features import Embeddings
@@ -19,6 +19,8 @@ from patchsieve.images import Skipped, read_images
 Synthetic = Callable[..., Embeddings]
 Photographs = Callable[..., Path]
 detectors = pytest.mark.parametrize("kind", DETECTORS.values(), ids=DETECTORS)
+# Those whose image score is the largest of the patch scores.
+BY_THE_WORST_PATCH = (SoftPatch, PatchCore, PaDiM)
 SMALL = {"image_size": 64, "crop": None, "device": "cpu", "batch_size": 4}
 
 
@@ -59,9 +61,10 @@ def test_fit_returns_the_model_with_what_it_learnt(kind: type[Detector], synthet
     assert model.training_.scores.shape == (12,)
     assert model.training_.patch_maps.shape == (12, 4, 5)
     assert set(model.timings_) == {"embedding", "fit", "calibration"}
-    np.testing.assert_allclose(
-        model.training_.scores, model.training_.patch_maps.flatten(1).amax(dim=1), rtol=1e-6
-    )
+    if kind in BY_THE_WORST_PATCH:
+        np.testing.assert_allclose(
+            model.training_.scores, model.training_.patch_maps.flatten(1).amax(dim=1), rtol=1e-6
+        )
 
 
 @detectors
@@ -124,11 +127,13 @@ def test_good_images_pass_and_defective_ones_do_not_though_a_tenth_was_defective
 @detectors
 def test_the_same_seed_gives_the_same_model_bit_for_bit(kind: type[Detector], synthetic: Synthetic) -> None:
     first, again, other = (kind(seed=seed).fit(synthetic(15)) for seed in (5, 5, 6))
-    assert torch.equal(bank_of(first), bank_of(again))
+    learnt, same = first._state(), again._state()
+    assert learnt.keys() == same.keys()
+    assert all(torch.equal(learnt[name], same[name]) for name in learnt)
     np.testing.assert_array_equal(first.training_.scores, again.training_.scores)
     assert torch.equal(first.training_.patch_maps, again.training_.patch_maps)
     assert first.threshold_ == again.threshold_
-    assert not torch.equal(bank_of(first), bank_of(other))
+    assert not np.array_equal(first.training_.scores, other.training_.scores)
 
 
 @detectors
@@ -176,7 +181,7 @@ def test_identical_images_are_said_to_be_so(kind: type[Detector], synthetic: Syn
 @detectors
 @pytest.mark.parametrize(
     "setting",
-    [{"folds": 1}, {"batch_size": 0}, {"sigma": -1.0}, {"threshold_quantile": 1.0}, {"coreset_ratio": 0.0}],
+    [{"folds": 1}, {"batch_size": 0}, {"sigma": -1.0}, {"threshold_quantile": 1.0}, {"seed": -1}],
     ids=lambda setting: next(iter(setting)),
 )
 def test_settings_that_cannot_work_are_said_before_the_work(

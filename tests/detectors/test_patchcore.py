@@ -89,6 +89,12 @@ def test_neighbours_that_cannot_work_are_said(neighbours: int, synthetic: Synthe
         PatchCore(reweight_neighbours=neighbours).fit(synthetic(5))
 
 
+@pytest.mark.parametrize("ratio", [0.0, -0.1, 1.5])
+def test_a_share_for_the_bank_that_cannot_work_is_said(ratio: float, synthetic: Synthetic) -> None:
+    with pytest.raises(ConfigError, match=f"coreset_ratio is {ratio}"):
+        PatchCore(coreset_ratio=ratio).fit(synthetic(5))
+
+
 def test_a_bank_of_all_patches_is_at_distance_zero_from_them(synthetic: Synthetic) -> None:
     train = synthetic(6)
     model = PatchCore(coreset_ratio=1.0)

@@ -5,12 +5,12 @@ from dataclasses import fields
 import pytest
 from sklearn.base import clone
 
-from patchsieve.detectors import DETECTORS, PRESETS, PatchCore, SoftPatch, make_detector
+from patchsieve.detectors import DETECTORS, PRESETS, PaDiM, PatchCore, SoftPatch, make_detector
 from patchsieve.errors import ConfigError
 
 
 def test_every_system_is_found_by_its_name() -> None:
-    assert {"softpatch": SoftPatch, "patchcore": PatchCore} == DETECTORS
+    assert {"softpatch": SoftPatch, "patchcore": PatchCore, "padim": PaDiM}.items() <= DETECTORS.items()
     for name, detector in DETECTORS.items():
         assert type(make_detector(name)) is detector
         assert detector.system == name
@@ -31,10 +31,28 @@ def test_settings_are_brought_to_their_types() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", DETECTORS)
-def test_presets_are_settings_of_every_detector(preset: str, name: str) -> None:
-    model = make_detector(name, PRESETS[preset])
-    assert {field.name for field in fields(model)} >= set(PRESETS[preset])
+def test_presets_are_settings_of_the_detector_that_they_are_for(preset: str) -> None:
+    settings = dict(PRESETS[preset])
+    model = make_detector(settings.pop("detector", "softpatch"), settings)
+    assert {field.name for field in fields(model)} >= set(settings)
+
+
+def test_the_papers_preset_is_one_of_patchcore_too() -> None:
+    assert make_detector("patchcore", PRESETS["paper"]).dims == 1024
+
+
+@pytest.mark.parametrize(
+    ("preset", "backbone", "channels"),
+    [("padim", "timm:wide_resnet50_2", 550), ("padim-star", "timm:resnet18", 100)],
+)
+def test_the_presets_of_padim_are_those_of_its_paper(preset: str, backbone: str, channels: int) -> None:
+    settings = dict(PRESETS[preset])
+    model = make_detector(settings.pop("detector"), settings)
+    assert isinstance(model, PaDiM)
+    assert (model.backbone, model.channels) == (backbone, channels)
+    assert model.layers == ("layer1", "layer2", "layer3")
+    assert (model.image_size, model.crop, model.patch_size, model.sigma) == (256, 224, 1, 4.0)
+    assert model.gaussian_eps == 0.01
 
 
 def test_the_papers_preset_is_that_of_the_papers() -> None:

@@ -5,6 +5,7 @@ In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `Result` with ano
 """
 
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
 from patchsieve.detectors.result import DEFECT, GOOD, Result
@@ -16,6 +17,7 @@ __all__ = [
     "GOOD",
     "PRESETS",
     "Detector",
+    "PaDiM",
     "PatchCore",
     "Result",
     "SoftPatch",

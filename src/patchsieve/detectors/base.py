@@ -284,6 +284,19 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         copy: Self = clone(self)
         return copy
 
+    def model_memory(self, images: int, shape: tuple[int, int, int], budget: Budget) -> tuple[str, int]:  # noqa: ARG002
+        """Say for the plan what the model itself takes at the fullest moment.
+
+        Args:
+            images: number of training images.
+            shape: (H, W, C) of one embedding.
+            budget: of the fit.
+
+        Returns:
+            What it is, in words, and bytes; 0 for too little to count.
+        """
+        return "model", 0
+
     @abstractmethod
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Score patch features.

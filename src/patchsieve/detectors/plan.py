@@ -82,6 +82,7 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
             stages.append(("choosing the memory bank", part * working_bytes(dims, extractor.device)))
         # The bank itself and what its search index keeps of it.
         stages.append(("memory bank", 4 * bank * shape[2] * _FLOAT))
+    stages.append(detector.model_memory(images, shape, budget))
     return Plan(
         images=images,
         shape=shape,

@@ -9,12 +9,21 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchsieve.bank import read_container
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.softpatch import SoftPatch
 from patchsieve.errors import ConfigError, ModelFileError
 
-DETECTORS: dict[str, type[Detector]] = {detector.system: detector for detector in (SoftPatch, PatchCore)}
+DETECTORS: dict[str, type[Detector]] = {
+    detector.system: detector
+    for detector in (
+        SoftPatch,
+        PatchCore,
+        PaDiM,
+    )
+}
 
+# Settings by name; under `detector` the system that they are meant for, where it is one alone.
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "backbone": "timm:wide_resnet50_2",
@@ -23,7 +32,23 @@ PRESETS: dict[str, dict[str, Any]] = {
         "crop": 224,
         "dims": 1024,
         "bank_size": None,
-    }
+    },
+    "padim": {
+        "detector": "padim",
+        "backbone": "timm:wide_resnet50_2",
+        "layers": ["layer1", "layer2", "layer3"],
+        "image_size": 256,
+        "crop": 224,
+        "channels": 550,
+    },
+    "padim-star": {
+        "detector": "padim",
+        "backbone": "timm:resnet18",
+        "layers": ["layer1", "layer2", "layer3"],
+        "image_size": 256,
+        "crop": 224,
+        "channels": 100,
+    },
 }
 
 
