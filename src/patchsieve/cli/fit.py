@@ -111,7 +111,7 @@ def fit(
         "device": device,
         "memory_budget": None if memory_budget is None else settings.memory(memory_budget),
     }
-    given = {name: value for name, value in flags.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     # Apart from the others: none is None, which among the flags means not given.
     if crop is not None:
         given["crop"] = settings.crop(crop)

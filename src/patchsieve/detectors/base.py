@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Self
@@ -126,7 +125,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         self.extractor_ = embeddings.extractor
         self.learn(embeddings.features, progress)
         learnt = perf_counter()
-        scores, patch_maps = crossfit.out_of_sample(self, embeddings.features, progress)
+        scores, patch_maps = self.out_of_sample(embeddings.features, progress)
         self.training_ = TrainingRecord(
             images=embeddings.images,
             sizes=embeddings.sizes,
@@ -160,7 +159,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """
         chosen = distinct(read_images(images).train)
         extractor = extractor or self.make_extractor()
-        kept = self.budget(extractor.device).keeps(len(chosen) * 4 * prod(extractor.shape))
+        kept = self.budget(extractor.device).keeps(len(chosen) * extractor.image_bytes)
         if kept and cache is None:
             return extractor.embed(chosen, strict=strict, progress=progress)
         embedded = embed_cached(extractor, chosen, cache, dtype=cache_dtype, strict=strict, progress=progress)
@@ -308,6 +307,20 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             Image scores float32 `[B]` and patch scores float32 `[B, H, W]`.
         """
 
+    def score_features(self, features: PatchFeatures) -> tuple[torch.Tensor, torch.Tensor]:
+        """Score the features of a few images; see `score`."""
+        return self.score(features.tensor())
+
+    def out_of_sample(
+        self, features: PatchFeatures, progress: Progress
+    ) -> tuple[npt.NDArray[np.float32], torch.Tensor]:
+        """Score the training images by models that have not seen them, once `learn` has learnt from all.
+
+        Returns:
+            Image scores float32 `[N]` and patch scores float32 `[N, h, w]`, on the CPU.
+        """
+        return crossfit.out_of_sample(self, features, progress)
+
     def check(self) -> None:
         """Raise `ConfigError` where a setting cannot work."""
         if self.folds < 2:
@@ -341,7 +354,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     def _score_batch(self, batch: Embeddings) -> Result:
         started = perf_counter()
         if len(batch):
-            scores, patch_scores = self.score(batch.features.tensor())
+            scores, patch_scores = self.score_features(batch.features)
         else:
             scores, patch_scores = torch.empty(0), torch.empty(0, *batch.features.shape[1:3])
         share = (perf_counter() - started) / max(1, len(batch))

@@ -16,7 +16,10 @@ _SCORING_BATCH = 16
 
 
 def out_of_sample(
-    detector: "Detector", features: PatchFeatures, progress: Progress
+    detector: "Detector",
+    features: PatchFeatures,
+    progress: Progress,
+    title: str = "calibration on unseen images",
 ) -> tuple[npt.NDArray[np.float32], torch.Tensor]:
     """Split the images into folds; score each fold by a model fitted on the others.
 
@@ -27,6 +30,7 @@ def out_of_sample(
         detector: its configuration, fold count and seed are used; it is not changed.
         features: `[N, H, W, C]`, N >= 2.
         progress: shown one unit an image.
+        title: of the stage that is shown.
 
     Returns:
         Image scores float32 `[N]` and patch scores float32 `[N, h, w]`, on the CPU.
@@ -36,7 +40,7 @@ def out_of_sample(
     # How fine a detector's map is, is its own affair.
     patch_maps: torch.Tensor | None = None
     order = np.random.default_rng(detector.seed).permutation(images)
-    with staged(progress, "calibration on unseen images", images) as stage:
+    with staged(progress, title, images) as stage:
         for fold in np.array_split(order, min(detector.folds, images)):
             rest = np.setdiff1d(order, fold)
             model = detector.for_fewer(len(rest), images)

@@ -41,12 +41,14 @@ def extractor(path: Path | str, kept: Mapping[str, Any], *, device: str, batch_s
         ModelFileError: the weights here are not those the model was fitted with.
         BackboneError: the backbone is not available here.
     """
-    wanted = kept["extractor"]
-    found = extractor_from_identity(wanted, device=device, batch_size=batch_size)
-    if identity(found)["weights_sha256"] != wanted["weights_sha256"]:
-        raise ModelFileError(
-            f"{path} was fitted with other weights of {wanted['backbone']} than those installed here "
-            f"(SHA-256 {wanted['weights_sha256'][:12]} against {found.backbone.weights_hash[:12]}): "
-            "install the same weights or fit again"
-        )
+    found = extractor_from_identity(kept["extractor"], device=device, batch_size=batch_size)
+    for wanted, part in zip(
+        (kept["extractor"], *kept["extractor"].get("others", ())), found.parts, strict=True
+    ):
+        if part.backbone.weights_hash != wanted["weights_sha256"]:
+            raise ModelFileError(
+                f"{path} was fitted with other weights of {wanted['backbone']} than those installed here "
+                f"(SHA-256 {wanted['weights_sha256'][:12]} against {part.backbone.weights_hash[:12]}): "
+                "install the same weights or fit again"
+            )
     return found

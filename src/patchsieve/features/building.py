@@ -1,6 +1,7 @@
 """Extractors from settings, and the identity that a model file keeps of its extractor."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -45,6 +46,8 @@ def make_extractor(
 def identity(extractor: FeatureExtractor) -> dict[str, Any]:
     """Return, JSON-able, all that decides about the features: equal identities give equal features."""
     preprocessing, aggregation = extractor.preprocessing, extractor.aggregation
+    # No key where there are none: the caches of those that stand alone stay valid.
+    others = {"others": [identity(other) for other in extractor.others]} if extractor.others else {}
     return {
         "backbone": extractor.backbone.name,
         "layers": list(extractor.backbone.layers),
@@ -58,6 +61,7 @@ def identity(extractor: FeatureExtractor) -> dict[str, Any]:
         "dims": aggregation.dims,
         "grid": None if aggregation.grid is None else list(aggregation.grid),
         "precision": extractor.backbone.precision,
+        **others,
     }
 
 
@@ -68,7 +72,7 @@ def extractor_from_identity(kept: Mapping[str, Any], *, device: str, batch_size:
         BackboneError: its backbone is not available here.
     """
     crop = kept["crop"]
-    return make_extractor(
+    extractor = make_extractor(
         backbone=kept["backbone"],
         layers=kept["layers"],
         image_size=tuple(kept["image_size"]),
@@ -82,6 +86,11 @@ def extractor_from_identity(kept: Mapping[str, Any], *, device: str, batch_size:
         device=device,
         batch_size=batch_size,
     )
+    others = [
+        extractor_from_identity(other, device=device, batch_size=batch_size)
+        for other in kept.get("others", ())
+    ]
+    return replace(extractor, others=tuple(others)) if others else extractor
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,5 +1,6 @@
 """Extraction by way of a cache: only images that it does not hold go through the backbone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ def embed_cached(
     """
     if not images:
         raise ImagesError(f"there are no images to work on in {images.root}")
+    if extractor.others:
+        kinds = [
+            embed_cached(part, images, folder, dtype=dtype, strict=strict, progress=progress)
+            for part in extractor.parts
+        ]
+        return _together(kinds, extractor)
     cache = FeatureCache(folder, identity(extractor), extractor.shape, dtype)
     hashes, skipped = _hashes(images, strict=strict)
     known = cache.find(list(hashes.values()))
@@ -66,6 +73,27 @@ def embed_cached(
         sizes=np.array([[row.height, row.width] for row in rows], dtype=np.int64),
         seconds=np.array([seconds.get(name, 0.0) for name in found.names]),
         skipped=tuple(skipped),
+        extractor=extractor,
+    )
+
+
+def _together(kinds: list[Embeddings], extractor: FeatureExtractor) -> Embeddings:
+    """Join the embeddings of the same images by each part of an extractor.
+
+    A file that went while they were made is in the first and not in the last: such images are left out.
+    """
+    first = kinds[0]
+    skipped = {skip.name: skip for kind in kinds for skip in kind.skipped}
+    names = [name for name in first.images.names if name not in skipped]
+    if not names:
+        raise none_decoded(first.images, tuple(skipped.values()))
+    places = [{name: place for place, name in enumerate(kind.images.names)} for kind in kinds]
+    taken = [kind.take([place[name] for name in names]) for kind, place in zip(kinds, places, strict=True)]
+    return replace(
+        taken[0],
+        features=taken[0].features.with_others([kind.features for kind in taken[1:]]),
+        seconds=np.sum([kind.seconds for kind in taken], axis=0),
+        skipped=tuple(skipped.values()),
         extractor=extractor,
     )
 

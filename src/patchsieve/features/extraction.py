@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
+from math import prod
 from time import perf_counter
 
 import numpy as np
@@ -78,6 +79,8 @@ class FeatureExtractor:
         aggregation: from feature maps to patch features.
         device: where the network runs.
         batch_size: images per forward pass.
+        others: extractors that embed the same images along with this one, each image decoded once for all; what
+            is said of shapes and channels is of this one.
     """
 
     backbone: Backbone
@@ -85,6 +88,17 @@ class FeatureExtractor:
     aggregation: PatchAggregation
     device: torch.device
     batch_size: int = 16
+    others: "tuple[FeatureExtractor, ...]" = ()
+
+    @property
+    def parts(self) -> "tuple[FeatureExtractor, ...]":
+        """This one and the others, each for itself."""
+        return (replace(self, others=()), *self.others) if self.others else (self,)
+
+    @cached_property
+    def image_bytes(self) -> int:
+        """Bytes that the features of one image take as float32, those of the others included."""
+        return sum(4 * prod(part.shape) for part in (self, *self.others))
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
@@ -123,18 +137,19 @@ class FeatureExtractor:
         if not images:
             raise ImagesError(f"there are no images to work on in {images.root}")
         # Filled in place: collecting the batches first would hold everything twice while they are joined.
-        features = torch.empty(len(images), *self.shape, device=self.device)
+        kinds = [torch.empty(len(images), *each.shape, device=self.device) for each in (self, *self.others)]
         parts = []
         done = 0
         for part in self.batches(images, strict=strict, progress=progress):
-            features[done : done + len(part)] = part.features.tensor()
+            for features, found in zip(kinds, (part.features, *part.features.others), strict=True):
+                features[done : done + len(part)] = found.tensor()
             done += len(part)
-            parts.append(replace(part, features=PatchFeatures(features[:0])))
+            parts.append(replace(part, features=PatchFeatures(kinds[0][:0])))
         skipped = tuple(skip for part in parts for skip in part.skipped)
         if not done:
             raise none_decoded(images, skipped)
         return Embeddings(
-            features=PatchFeatures(features[:done], layer_channels=self.layer_channels),
+            features=self._together([features[:done] for features in kinds]),
             images=images.with_records([record for part in parts for record in part.images]),
             sizes=np.concatenate([part.sizes for part in parts]),
             seconds=np.concatenate([part.seconds for part in parts]),
@@ -168,7 +183,8 @@ class FeatureExtractor:
 
     def _prepare(self, record: ImageRecord) -> "_Decoded":
         pixels = decode(record)
-        return _Decoded(self.preprocessing(pixels), pixels.shape[:2])
+        inputs = tuple(each.preprocessing(pixels) for each in (self, *self.others))
+        return _Decoded(inputs, pixels.shape[:2])
 
     def _run(
         self, images: ImageSet, taken: "list[tuple[ImageRecord, Future[_Decoded]]]", strict: bool
@@ -183,13 +199,15 @@ class FeatureExtractor:
                 if strict:
                     raise
                 skipped.append(Skipped(record.name, error.reason))
-        if ready:
-            features = self.forward(torch.stack([decoded.tensor for _, decoded in ready]))
-        else:
-            features = torch.empty(0, *self.shape)
+        kinds = []
+        for number, each in enumerate((self, *self.others)):
+            if ready:
+                kinds.append(each.forward(torch.stack([decoded.inputs[number] for _, decoded in ready])))
+            else:
+                kinds.append(torch.empty(0, *each.shape))
         share = (perf_counter() - started) / max(1, len(ready))
         return Embeddings(
-            features=PatchFeatures(features, layer_channels=self.layer_channels),
+            features=self._together(kinds),
             images=images.with_records([record for record, _ in ready]),
             sizes=np.array([decoded.size for _, decoded in ready], dtype=np.int64).reshape(-1, 2),
             seconds=np.full(len(ready), share),
@@ -197,10 +215,18 @@ class FeatureExtractor:
             extractor=self,
         )
 
+    def _together(self, kinds: list[torch.Tensor]) -> PatchFeatures:
+        """Return features of the same images, one `[n, H, W, C]` of each extractor."""
+        first, *others = (
+            PatchFeatures(features, layer_channels=each.layer_channels)
+            for each, features in zip((self, *self.others), kinds, strict=True)
+        )
+        return first.with_others(others) if others else first
+
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    tensor: torch.Tensor
+    inputs: tuple[torch.Tensor, ...]
     size: tuple[int, int]
 
 

@@ -40,12 +40,15 @@ class PatchFeatures:
     Attributes:
         device: where what is read lies.
         layer_channels: how many of the C channels come from each layer of the backbone, shallow to deep.
+        others: features of the same N images by other extractors, for what needs several kinds; they go along
+            wherever images are taken, and are counted with these in bytes.
 
     Args:
         data: `[R, H, W, C]`, R >= N.
         images: int64 `[N]`, which of the R images these are; None for all.
         device: where what is read is wanted; None for where a tensor is, and the CPU for a file.
         layer_channels: None where the channels are not those of single layers.
+        others: as above.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class PatchFeatures:
         *,
         device: torch.device | None = None,
         layer_channels: Sequence[int] | None = None,
+        others: "Sequence[PatchFeatures]" = (),
     ) -> None:
         self._store: Store = _InMemory(data) if isinstance(data, torch.Tensor) else data
         self.device = device or (data.device if isinstance(data, torch.Tensor) else torch.device("cpu"))
@@ -62,6 +66,9 @@ class PatchFeatures:
         self.layer_channels = tuple(layer_channels or self._store.shape[3:])
         if sum(self.layer_channels) != self._store.shape[3]:
             raise ValueError(f"{self._store.shape[3]} channels are not {self.layer_channels}")
+        self.others = tuple(others)
+        if any(len(other) != len(self) for other in others):
+            raise ValueError("features of several extractors must be of the same images")
 
     def __len__(self) -> int:
         return self._store.shape[0] if self._images is None else len(self._images)
@@ -75,18 +82,31 @@ class PatchFeatures:
     @property
     def nbytes(self) -> int:
         """Bytes that all of them take as float32."""
-        return 4 * int(np.prod(self.shape, dtype=np.int64))
+        return 4 * int(np.prod(self.shape, dtype=np.int64)) + sum(other.nbytes for other in self.others)
 
     @property
     def resident_bytes(self) -> int:
         """Bytes that they take in memory as they are: none where they lie in a file."""
-        return self._store.resident_bytes
+        return self._store.resident_bytes + sum(other.resident_bytes for other in self.others)
 
     def take(self, images: npt.NDArray[np.int64]) -> "PatchFeatures":
         """Return some of the images, int64 `[n]`, in that order; nothing is copied."""
         chosen = np.asarray(images, dtype=np.int64)
         rows = chosen if self._images is None else self._images.numpy()[chosen]
-        return PatchFeatures(self._store, rows, device=self.device, layer_channels=self.layer_channels)
+        return PatchFeatures(
+            self._store,
+            rows,
+            device=self.device,
+            layer_channels=self.layer_channels,
+            others=[other.take(chosen) for other in self.others],
+        )
+
+    def with_others(self, others: "Sequence[PatchFeatures]") -> "PatchFeatures":
+        """Return the same features with those of other extractors beside them."""
+        rows = None if self._images is None else self._images.numpy()
+        return PatchFeatures(
+            self._store, rows, device=self.device, layer_channels=self.layer_channels, others=others
+        )
 
     def tensor(self) -> torch.Tensor:
         """Return all of them, float32 `[N, H, W, C]`: what lies behind, not a copy, where it is just that."""
@@ -94,7 +114,8 @@ class PatchFeatures:
 
     def in_memory(self) -> "PatchFeatures":
         """Return the same features, read once and held in memory."""
-        return PatchFeatures(self.tensor(), layer_channels=self.layer_channels)
+        others = [other.in_memory() for other in self.others]
+        return PatchFeatures(self.tensor(), layer_channels=self.layer_channels, others=others)
 
     def images(self, first: int, last: int) -> torch.Tensor:
         """Return the images from `first` to before `last`, float32 `[n, H, W, C]`."""
