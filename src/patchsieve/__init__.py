@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from patchsieve.errors import PatchSieveError
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import PaDiM, PatchCore, Result, SoftPatch, load
+    from patchsieve.detectors import Denoised, Ensemble, PaDiM, PatchCore, Result, SoftPatch, load
     from patchsieve.images import ImageSet, read_images
 
-__all__ = ["ImageSet", "PaDiM", "PatchCore", "PatchSieveError", "Result", "SoftPatch", "load", "read_images"]
+__all__ = ["Denoised", "Ensemble", "ImageSet", "PaDiM", "PatchCore", "PatchSieveError", "Result", "SoftPatch", "load", "read_images"]
 
 _HOMES = {
+    "Denoised": "patchsieve.detectors",
+    "Ensemble": "patchsieve.detectors",
     "ImageSet": "patchsieve.images",
     "PaDiM": "patchsieve.detectors",
     "PatchCore": "patchsieve.detectors",

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 from sklearn.base import clone
 
-from patchsieve.detectors import DETECTORS, PRESETS, PaDiM, PatchCore, SoftPatch, make_detector
+from patchsieve.detectors import DETECTORS, PRESETS, Denoised, Ensemble, PaDiM, PatchCore, SoftPatch, make_detector
 from patchsieve.errors import ConfigError
 
 

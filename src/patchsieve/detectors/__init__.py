@@ -5,6 +5,8 @@ In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `Result` with ano
 """
 
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.denoised import Denoised
+from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
@@ -16,7 +18,9 @@ __all__ = [
     "DETECTORS",
     "GOOD",
     "PRESETS",
+    "Denoised",
     "Detector",
+    "Ensemble",
     "PaDiM",
     "PatchCore",
     "Result",

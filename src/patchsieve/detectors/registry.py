@@ -9,6 +9,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchsieve.bank import read_container
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.denoised import Denoised
+from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.softpatch import SoftPatch
@@ -20,6 +22,8 @@ DETECTORS: dict[str, type[Detector]] = {
         SoftPatch,
         PatchCore,
         PaDiM,
+        Denoised,
+        Ensemble,
     )
 }
 
