@@ -5,12 +5,28 @@ from dataclasses import fields
 import pytest
 from sklearn.base import clone
 
-from patchsieve.detectors import DETECTORS, PRESETS, Denoised, Ensemble, PaDiM, PatchCore, SoftPatch, make_detector
+from patchsieve.detectors import (
+    DETECTORS,
+    PRESETS,
+    Denoised,
+    Ensemble,
+    PaDiM,
+    PatchCore,
+    SoftPatch,
+    make_detector,
+)
 from patchsieve.errors import ConfigError
 
 
 def test_every_system_is_found_by_its_name() -> None:
-    assert {"softpatch": SoftPatch, "patchcore": PatchCore, "padim": PaDiM}.items() <= DETECTORS.items()
+    known = {
+        "softpatch": SoftPatch,
+        "patchcore": PatchCore,
+        "padim": PaDiM,
+        "denoised": Denoised,
+        "ensemble": Ensemble,
+    }
+    assert known.items() <= DETECTORS.items()
     for name, detector in DETECTORS.items():
         assert type(make_detector(name)) is detector
         assert detector.system == name
