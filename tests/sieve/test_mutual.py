@@ -32,6 +32,14 @@ def twin(values: Features, k: int) -> npt.NDArray[np.float64]:
     return scores.reshape(images, height, width)
 
 
+def assert_close(scores: npt.NDArray[np.float32], values: Features, k: int) -> None:
+    """Rounding may name another patch than the nearest: the score is then a little too high, and never too low."""
+    exact = twin(values, k)
+    longest = np.linalg.norm(values - values.mean(axis=(0, 1, 2)), axis=3).max()
+    assert (scores >= exact - 1e-5 * longest).all()
+    assert (scores <= exact + 0.02 * longest).all()
+
+
 def drawn(images: int, height: int, width: int, channels: int, seed: int = 0) -> Features:
     return np.random.default_rng(seed).normal(size=(images, height, width, channels)).astype(np.float32)
 
@@ -51,7 +59,7 @@ def test_it_is_the_kth_nearest_other_image(
 ) -> None:
     values = drawn(images, height, width, channels, seed) + np.float32(offset)
     k = min(k, images - 1)
-    np.testing.assert_allclose(scored(Mutual(k=k), values), twin(values, k), rtol=1e-3, atol=1e-5)
+    assert_close(scored(Mutual(k=k), values), values, k)
 
 
 def test_copies_are_at_distance_zero_and_near_copies_are_measured_exactly() -> None:
@@ -66,8 +74,8 @@ def test_the_sample_takes_as_much_from_every_image() -> None:
     """Of 40 images with 12 patches each, 5 a piece: a patch that all images share is found in the others' samples."""
     values = drawn(40, 3, 4, 6)
     whole, sampled = scored(Mutual(k=1), values), scored(Mutual(k=1, patches=200), values)
-    assert (sampled >= whole - 1e-5).all()
-    assert (sampled > whole + 1e-5).any()
+    assert (sampled >= whole - 1e-2).all()
+    assert (sampled > whole + 1e-2).any()
     np.testing.assert_array_equal(sampled, scored(Mutual(k=1, patches=200), values))
     assert (sampled != scored(Mutual(k=1, patches=200, seed=1), values)).any()
 
@@ -77,7 +85,7 @@ def test_more_images_than_the_sample_may_hold_are_all_scored() -> None:
     scores = scored(Mutual(k=2, patches=7), values)
     assert scores.shape == (30, 2, 2)
     assert (np.isfinite(scores) & (scores > 0)).all()
-    np.testing.assert_array_equal(scored(Mutual(k=2, patches=10_000), values) <= scores + 1e-5, True)
+    np.testing.assert_array_equal(scored(Mutual(k=2, patches=10_000), values) <= scores + 1e-2, True)
 
 
 def test_an_image_does_not_vouch_for_itself() -> None:

@@ -9,6 +9,7 @@ from patchsieve.bank.choice import CORESETS, CoresetChoice
 from patchsieve.bank.container import FORMAT_VERSION, read_container, write_container
 from patchsieve.bank.coreset import greedy_coreset, random_coreset
 from patchsieve.bank.memory_bank import MemoryBank
+from patchsieve.bank.renewal import renewed
 from patchsieve.bank.search import NearestNeighbours
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "greedy_coreset",
     "random_coreset",
     "read_container",
+    "renewed",
     "write_container",
 ]

@@ -1,6 +1,7 @@
 """The memory bank: the patches that stand for normal, and where each came from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 
@@ -18,11 +19,13 @@ class MemoryBank:
         features: float32 `[M, C]`.
         weights: soft weights, float32 `[M]`; None for a bank without.
         origins: int32 `[M, 3]`, (image, row, column) of each patch in the training set.
+        rejected: float32 `[D, C]`, patches of confirmed defects, which never stand for normal again; None for none.
     """
 
     features: torch.Tensor = field(repr=False)
     weights: torch.Tensor | None = field(repr=False)
     origins: torch.Tensor = field(repr=False)
+    rejected: torch.Tensor | None = field(default=None, repr=False)
     index: NearestNeighbours = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,7 +67,40 @@ class MemoryBank:
             origins=origins.to(torch.int32),
         )
 
+    @cached_property
+    def spacing(self) -> float:
+        """How near two neighbours in the bank usually are: the median distance of a patch to the nearest other.
+
+        In a greedy bank about the radius within which every patch that it was chosen from lies from the bank.
+        """
+        if len(self) < 2:
+            return 0.0
+        return float(self.index.search(self.features, k=2)[0][:, 1].median())
+
+    def take(self, rows: torch.Tensor) -> "MemoryBank":
+        """Return a bank of some of the patches: int64 `[K]`, which, or bool `[M]`."""
+        rows = rows.to(self.features.device)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, features=self.features[rows], weights=weights, origins=self.origins[rows])
+
+    def matching(self, defects: torch.Tensor) -> torch.Tensor:
+        """Say of each patch whether it matches a defect, bool `[M]`: whether one of the defect's is within `spacing`.
+
+        Patches so near to each other pass for one another.
+
+        Args:
+            defects: float32 `[D, C]`, D >= 1.
+        """
+        return NearestNeighbours(defects).search(self.features)[0][:, 0] <= self.spacing
+
+    def without(self, defects: torch.Tensor) -> "MemoryBank":
+        """Return the bank less what matches defects `[D, C]`, which must not be all, and with the defects in mind."""
+        known = [] if self.rejected is None else [self.rejected]
+        return replace(self.take(~self.matching(defects)), rejected=torch.cat([*known, defects]))
+
     def to(self, device: torch.device) -> "MemoryBank":
         """Return the bank on another device."""
-        weights = None if self.weights is None else self.weights.to(device)
-        return MemoryBank(self.features.to(device), weights, self.origins.to(device))
+        weights, rejected = (
+            None if each is None else each.to(device) for each in (self.weights, self.rejected)
+        )
+        return MemoryBank(self.features.to(device), weights, self.origins.to(device), rejected)

@@ -10,6 +10,7 @@ from patchsieve.cli.evaluate import evaluate
 from patchsieve.cli.fit import fit
 from patchsieve.cli.predict import predict
 from patchsieve.cli.suspects import suspects
+from patchsieve.cli.update import update
 
 app = typer.Typer(
     help="Learn what normal looks like from images nobody has cleaned, then find and outline defects.",
@@ -38,5 +39,5 @@ def options(
     """Take the options that stand before a command."""
 
 
-for command in (check, fit, predict, suspects, evaluate, demo):
+for command in (check, fit, predict, suspects, evaluate, update, demo):
     app.command()(command)

@@ -2,16 +2,24 @@
 
 from abc import ABC
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from math import ceil
-from typing import Self
+from typing import Any, Self
 
 import torch
 
-from patchsieve.bank import CoresetChoice, MemoryBank
+from patchsieve.bank import CoresetChoice, MemoryBank, renewed
+from patchsieve.decisions import robust_threshold
+from patchsieve.detectors import updating
 from patchsieve.detectors.base import Detector
-from patchsieve.features import PatchFeatures
-from patchsieve.progress import Progress
+from patchsieve.errors import ImagesError
+from patchsieve.features import Embeddings, PatchFeatures
+from patchsieve.images import read_images
+from patchsieve.progress import SILENT, Progress
+
+# A defect that matches more of the bank than this is none, or what normal looks like is marked with it.
+_MOST_REJECTED = 0.5
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -73,6 +81,102 @@ class BankDetector(Detector, ABC):
             copy.set_params(bank_size=ceil(self.bank_size * images / total))
         return copy
 
+    def update(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Self:
+        """Go on learning from images that a person has confirmed to be good, without a fit of all.
+
+        The bank does not grow: what is far from it enters, and what it needs least goes; see
+        `patchsieve.bank.renewed`. The images join `training_` behind the others, with scores by models updated
+        without them, and `threshold_` is estimated again from the scores of all. Copies of images that the model knows
+        are left out. Interrupted, the model is what it was.
+
+        Args:
+            images: as `fit` takes them.
+            strict: raise at the first image that cannot be decoded instead of skipping it.
+            progress: shown the stages of the work.
+
+        Raises:
+            PatchSieveError: the images cannot be used, or nothing in them is new.
+        """
+        self._require_fitted()
+        embeddings = (
+            images
+            if isinstance(images, Embeddings)
+            else self.embed(images, strict=strict, progress=progress, extractor=self.extractor_)
+        )
+        fresh, hashes = updating.unseen(embeddings, self.training_.hashes)
+        scores, maps = updating.out_of_sample(
+            fresh.features, self.folds, self.seed, lambda others: self._updated(others).score
+        )
+        updated = self._updated(fresh.features, progress)
+        updated.training_ = self.training_.extended(fresh, hashes, scores, maps)
+        updated.threshold_ = robust_threshold(updated.training_.scores, self.threshold_quantile)
+        self.__dict__.update(updated.__dict__)
+        return self
+
+    def _updated(self, features: PatchFeatures, progress: Progress = SILENT) -> Self:
+        model = copy(self)
+        if len(features):
+            model.learn_more(features, len(self.training_.images), progress)
+        return model
+
+    def learn_more(self, features: PatchFeatures, seen: int, progress: Progress = SILENT) -> None:
+        """Learn from the features of more images, `[N, H, W, C]`, nothing else; `seen` images were learnt from."""
+        self.bank_: MemoryBank = renewed(
+            self.bank_, features, seen=seen, method=self.coreset, seed=self.seed, progress=progress
+        )
+
+    def reject(
+        self,
+        images: Any,
+        *,
+        boxes: Mapping[str, updating.Boxes] | None = None,
+        strict: bool = False,
+        progress: Progress = SILENT,
+    ) -> Self:
+        """Take back what was learnt from defects: what matches them leaves the bank, and no update lets it in again.
+
+        A bank patch matches within the bank's `spacing`, the usual distance of two neighbours in it. Where the defects
+        are, say boxes, or masks of the image set; without either they are taken to be where the score is above the
+        threshold, or highest. A defect that the bank takes for normal scores low: mark it. `threshold_` stays.
+
+        Args:
+            images: confirmed defects, as `predict` takes them; images of a set that are labelled good are passed over.
+            boxes: by name of an image, (left, top, right, bottom) in its pixels.
+            strict: raise at the first image that cannot be decoded instead of skipping it.
+            progress: shown one unit an image.
+
+        Raises:
+            PatchSieveError: the images cannot be used, or what they show as defective is most of what is normal.
+        """
+        self._require_fitted()
+        if isinstance(images, Embeddings):
+            found, batches = images.images, images.batches(self.batch_size)
+        else:
+            given = read_images(images)
+            found = given.where(lambda record: record.defective is not False)
+            if not found:
+                raise ImagesError(f"there are no defective images in {given.root}")
+            batches = self.extractor_.batches(found, strict=strict, progress=progress, title="defects")
+        patches = [
+            updating.defect_patches(
+                batch, self.score(batch.features.tensor())[1], self.threshold_, boxes or {}
+            )
+            for batch in batches
+            if len(batch)
+        ]
+        if not patches:
+            raise ImagesError(f"none of the {len(found)} images in {found.root} could be decoded")
+        defects = torch.cat(patches)
+        matches = int(self.bank_.matching(defects).sum())
+        if matches > _MOST_REJECTED * len(self.bank_):
+            raise ImagesError(
+                f"{matches} of the {len(self.bank_)} patches of the memory bank look like what is defective in "
+                f"{found.root}: mark the defects more closely, with masks or boxes that leave out what is normal "
+                "around them"
+            )
+        self.bank_ = self.bank_.without(defects)
+        return self
+
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`: s = W(m*) |p - m*|_2 with m* the nearest bank patch; the image's is the largest."""
         batch, height, width, channels = features.shape
@@ -85,9 +189,19 @@ class BankDetector(Detector, ABC):
 
     def _state(self) -> dict[str, torch.Tensor]:
         bank = self.bank_
-        weights = {} if bank.weights is None else {"bank.weights": bank.weights}
-        return {"bank.features": bank.features, "bank.origins": bank.origins, **weights}
+        tensors = {
+            "bank.features": bank.features,
+            "bank.origins": bank.origins,
+            "bank.weights": bank.weights,
+            "bank.rejected": bank.rejected,
+        }
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
-        bank = MemoryBank(tensors["bank.features"], tensors.get("bank.weights"), tensors["bank.origins"])
+        bank = MemoryBank(
+            tensors["bank.features"],
+            tensors.get("bank.weights"),
+            tensors["bank.origins"],
+            tensors.get("bank.rejected"),
+        )
         self.bank_ = bank.to(device)

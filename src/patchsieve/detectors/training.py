@@ -1,7 +1,7 @@
 """What a model remembers of the images it was fitted on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from patchsieve.features import Embeddings
 from patchsieve.images import ImageRecord, ImageSet, Skipped
 
 
@@ -33,6 +34,39 @@ class TrainingRecord:
     patch_maps: torch.Tensor = field(repr=False)
     hashes: tuple[str, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = ()
+
+    def extended(
+        self,
+        embeddings: Embeddings,
+        hashes: tuple[str, ...],
+        scores: npt.NDArray[np.float32],
+        maps: torch.Tensor,
+    ) -> "TrainingRecord":
+        """Return the record with more images behind those it has.
+
+        Args:
+            embeddings: of the new images; a name that is taken gets that of their folder before it.
+            hashes: of their content.
+            scores: float32 `[n]`, out of sample.
+            maps: float32 `[n, H, W]`, out of sample.
+        """
+        taken = set(self.images.names)
+        records = list(self.images)
+        for record in embeddings.images:
+            name = record.name
+            while name in taken:
+                name = f"{embeddings.images.root.name or 'added'}/{name}"
+            taken.add(name)
+            records.append(replace(record, name=name))
+        return TrainingRecord(
+            images=self.images.with_records(records),
+            sizes=np.concatenate([self.sizes, embeddings.sizes]),
+            seconds=np.concatenate([self.seconds, embeddings.seconds]),
+            scores=np.concatenate([self.scores, scores]),
+            patch_maps=torch.cat([self.patch_maps, maps]),
+            hashes=(*self.hashes, *hashes),
+            skipped=(*self.skipped, *embeddings.images.skipped, *embeddings.skipped),
+        )
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return what belongs among the tensors of a model file."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from patchsieve.fastproducts import fast_dtype, in_columns
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import Stage
@@ -18,10 +19,10 @@ from patchsieve.progress import Stage
 SAMPLED = 4096
 # Images read at a time.
 _READ_BYTES = 128 * 2**20
-# Working memory of one product.
-_PRODUCT_BYTES = 4 * 2**20
-# A product rounds by about a millionth of the squared lengths: what is smaller than this share is measured again.
-_SMALL = 0.01
+# Working memory of one product; small enough for the processor's caches.
+_PRODUCT_BYTES = 2 * 2**20
+# Images measured beyond the k nearest: rounding may confuse their order.
+_SPARE = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class Mutual:
     other images hold one like it. A patch is compared with `patches` patches in all, in equal numbers from each image;
     with more images than that, from as many images chosen at random. What one image shows in one patch only is in the
     sample `patches` / (H W) times, about 5 times by default on a grid of 28 x 28: hence a small k.
+
+    Products in the processor's fastest type name the nearest images and the nearest patch in each; the distances to a
+    few more than k of these are measured as |p - b|, and the k-th smallest is the score. Where rounding has named
+    another patch than the nearest, W is too high by what rounding can move two patches, about a hundredth of their
+    length at most; where the fastest type is float32, it is exact.
 
     Attributes:
         k: which nearest other image counts; 1 trusts a single one.
@@ -69,7 +75,7 @@ class Mutual:
         images, height, width, channels = features.shape
         scores = torch.empty(images, height * width, device=features.device)
         read = max(1, _READ_BYTES // (4 * height * width * channels))
-        rows = max(1, _PRODUCT_BYTES // (4 * len(sample.patches)))
+        rows = max(1, _PRODUCT_BYTES // (sample.codes.element_size() * len(sample.patches)))
         told = 0
         for first in range(0, images, read):
             block = features.images(first, min(first + read, images)).flatten(1, 2)
@@ -88,13 +94,13 @@ class _Sample:
 
     Attributes:
         patches: float32 `[R m, C]`, m of each of R images, less `origin`.
-        halves: float32 `[R m]`, half their squared lengths.
+        codes: `[R m, C + 6]` in the fast type: a product with a query's is half their squared distance.
         row_of: int64 `[N]`, which of the R an image is, -1 for none.
         origin: float32 `[C]`: distances do not change with it, but near the mean their rounding is smallest.
     """
 
     patches: torch.Tensor
-    halves: torch.Tensor
+    codes: torch.Tensor
     row_of: torch.Tensor
     origin: torch.Tensor
 
@@ -110,31 +116,45 @@ class _Sample:
         indices = (chosen[:, None] * height * width + np.sort(places, axis=1)).ravel()
         drawn = features.patches(torch.from_numpy(indices).to(features.device))
         origin = drawn.mean(dim=0)
+        drawn = drawn - origin
         row_of = torch.full((images,), -1)
         row_of[torch.from_numpy(chosen)] = torch.arange(len(chosen))
-        return cls(drawn.sub_(origin), 0.5 * drawn.square().sum(dim=1), row_of, origin)
+        half, ones = _halves_and_ones(drawn)
+        return cls(drawn, torch.cat([-drawn.to(half), ones, half], dim=1), row_of, origin)
 
     def distances(self, image: int, patches: torch.Tensor, k: int) -> torch.Tensor:
         """Return the distance to the k-th nearest other image, float32 `[Q]`, of patches `[Q, C]` of one image."""
         queries = patches - self.origin
-        halves = torch.addmm(self.halves[:, None], self.patches, queries.T, alpha=-1.0)
-        by_image = halves.view(len(self), -1, len(queries)).amin(dim=1)
+        half, ones = _halves_and_ones(queries)
+        codes = torch.cat([queries.to(half), half, ones], dim=1)
+        products = (self.codes @ codes.T).view(len(self), -1, len(queries))
+        by_image = products.amin(dim=1).T.float()
         own = int(self.row_of[image])
         if own >= 0:
-            by_image[own] = torch.inf
-        nearest, others = by_image.T.contiguous().kthvalue(k, dim=1)
-        lengths = queries.square().sum(dim=1)
-        squared = nearest.mul_(2.0).add_(lengths)
-        small = (squared < _SMALL * lengths).nonzero(as_tuple=True)[0]
-        distances = squared.clamp_(min=0).sqrt_()
-        distances[small] = self._measured(queries[small], others[small])
-        return distances
+            by_image[:, own] = torch.inf
+        candidates = _smallest(by_image, min(k + _SPARE, len(self)))
+        within = products.permute(2, 0, 1)[torch.arange(len(queries))[:, None], candidates].argmin(dim=2)
+        nearest = candidates * products.shape[1] + within
+        found = self.patches.index_select(0, nearest.flatten()).view(*nearest.shape, -1)
+        distances = torch.linalg.vector_norm(found.sub_(queries[:, None]), dim=2)
+        distances.masked_fill_(candidates == own, torch.inf)
+        kth: torch.Tensor = distances.kthvalue(k, dim=1).values
+        return kth
 
     def __len__(self) -> int:
         """How many images are drawn from."""
         return int(self.row_of.max()) + 1
 
-    def _measured(self, queries: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-        """Return the distance of each query `[Q, C]` to one image, by differences: `[Q]`."""
-        candidates = self.patches.view(len(self), -1, self.patches.shape[1])[images]
-        return torch.linalg.vector_norm(candidates - queries[:, None], dim=2).amin(dim=1)
+
+def _halves_and_ones(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return half the squared lengths of `[Q, C]` in columns of the fast type, and as many columns of ones."""
+    half = in_columns(0.5 * vectors.square().sum(dim=1), fast_dtype(vectors.device))
+    return half, torch.ones_like(half)
+
+
+def _smallest(values: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the columns of the `count` smallest of each row of `[Q, R]`, in no order: int64 `[Q, count]`."""
+    if values.device.type != "cpu":
+        return values.topk(count, dim=1, largest=False).indices
+    # torch.topk takes several times as long on a CPU.
+    return torch.from_numpy(values.contiguous().numpy().argpartition(count - 1, axis=1)[:, :count])
