@@ -16,10 +16,22 @@ from typing import TYPE_CHECKING, Any
 from patchsieve.errors import PatchSieveError
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import Denoised, Ensemble, PaDiM, PatchCore, Result, SoftPatch, load
+    from patchsieve.detectors import SPADE, Denoised, Ensemble, PaDiM, PatchCore, Result, SoftPatch, load
     from patchsieve.images import ImageSet, read_images
 
-__all__ = ["Denoised", "Ensemble", "ImageSet", "PaDiM", "PatchCore", "PatchSieveError", "Result", "SoftPatch", "load", "read_images"]
+__all__ = [
+    "SPADE",
+    "Denoised",
+    "Ensemble",
+    "ImageSet",
+    "PaDiM",
+    "PatchCore",
+    "PatchSieveError",
+    "Result",
+    "SoftPatch",
+    "load",
+    "read_images",
+]
 
 _HOMES = {
     "Denoised": "patchsieve.detectors",
@@ -28,6 +40,7 @@ _HOMES = {
     "PaDiM": "patchsieve.detectors",
     "PatchCore": "patchsieve.detectors",
     "Result": "patchsieve.detectors",
+    "SPADE": "patchsieve.detectors",
     "SoftPatch": "patchsieve.detectors",
     "load": "patchsieve.detectors",
     "read_images": "patchsieve.images",

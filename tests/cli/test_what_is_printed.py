@@ -174,7 +174,7 @@ def config(patchsieve, *options):
 
 
 def test_the_printed_configuration_is_all_of_it_and_builds_the_same_detector(patchsieve):
-    for name in ("softpatch", "patchcore", "padim"):
+    for name in ("softpatch", "patchcore", "padim", "spade"):
         printed = config(patchsieve, "--detector", name)
         assert printed.pop("detector") == name
         plain = make_detector(name)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from patchsieve.detectors import (
     DETECTORS,
     PRESETS,
+    SPADE,
     Denoised,
     Ensemble,
     PaDiM,
@@ -23,6 +24,7 @@ def test_every_system_is_found_by_its_name() -> None:
         "softpatch": SoftPatch,
         "patchcore": PatchCore,
         "padim": PaDiM,
+        "spade": SPADE,
         "denoised": Denoised,
         "ensemble": Ensemble,
     }

@@ -12,12 +12,14 @@ from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
 from patchsieve.detectors.result import DEFECT, GOOD, Result
 from patchsieve.detectors.softpatch import SoftPatch
+from patchsieve.detectors.spade import SPADE
 
 __all__ = [
     "DEFECT",
     "DETECTORS",
     "GOOD",
     "PRESETS",
+    "SPADE",
     "Denoised",
     "Detector",
     "Ensemble",

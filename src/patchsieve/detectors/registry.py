@@ -14,6 +14,7 @@ from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.softpatch import SoftPatch
+from patchsieve.detectors.spade import SPADE
 from patchsieve.errors import ConfigError, ModelFileError
 
 DETECTORS: dict[str, type[Detector]] = {
@@ -22,6 +23,7 @@ DETECTORS: dict[str, type[Detector]] = {
         SoftPatch,
         PatchCore,
         PaDiM,
+        SPADE,
         Denoised,
         Ensemble,
     )
