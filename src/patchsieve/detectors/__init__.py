@@ -5,6 +5,7 @@ In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `Result` with ano
 """
 
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
@@ -20,6 +21,7 @@ __all__ = [
     "GOOD",
     "PRESETS",
     "SPADE",
+    "CFlow",
     "Denoised",
     "Detector",
     "Ensemble",

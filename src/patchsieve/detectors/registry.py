@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchsieve.bank import read_container
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
@@ -24,6 +25,7 @@ DETECTORS: dict[str, type[Detector]] = {
         PatchCore,
         PaDiM,
         SPADE,
+        CFlow,
         Denoised,
         Ensemble,
     )
