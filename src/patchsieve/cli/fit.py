@@ -247,6 +247,10 @@ def tell_training(model: "Detector") -> None:
         warn(f"skipped {len(skipped) - 5} more; the report lists all")
     for text in model_warnings(model):
         warn(text)
+    dropped = getattr(model, "dropped_images", ())
+    if dropped:
+        worst = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
+        say(f"{len(dropped)} images dropped by image-level denoising, the worst first: {worst}")
     above = int((model.training_.scores > model.threshold_).sum())
     say(
         f"threshold {model.threshold_:.4g}; {above} of {len(model.training_.images)} training images are above it: "

@@ -37,6 +37,10 @@ def suspects(
     ranked = model.suspects(top)
     # Files that fit could not read are not suspects.
     rows = [row for row in rows_of(ranked) if row["image"] in set(ranked.images.names)]
+    dropped = set(getattr(model, "dropped_images", ()))
+    for row in rows:
+        if row["image"] in dropped:
+            row["note"] = "dropped by image-level denoising"
     show(rows, format)
     if not rows:
         say(

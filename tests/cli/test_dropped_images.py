@@ -1,0 +1,32 @@
+"""Image-level denoising says which images it left out."""
+
+import csv
+import io
+
+import pytest
+
+from patchsieve import load
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return ("--detector", "denoised", "--set", "first_settings={channels: 20}", "--set", "drop=0.25")
+
+
+def test_fit_the_report_and_the_suspects_name_what_was_dropped(patchsieve, unsorted, tmp_path, settings):
+    path = tmp_path / "line7.sieve"
+    finished = patchsieve("fit", unsorted, *settings, "--out", path, small=True)
+    assert finished.code == 0, finished.err
+    dropped = load(path).dropped_images
+    # floor(0.25 * 28), the four defective parts among them.
+    assert len(dropped) == 7
+    assert {f"part_{number}.png" for number in range(24, 28)} <= set(dropped)
+    said = f"7 images dropped by image-level denoising, the worst first: {', '.join(dropped[:5])}, ..."
+    assert said in " ".join(finished.err.split())
+    assert f"7, the worst first: {', '.join(dropped)}<" in path.with_suffix(".html").read_text()
+    listed = patchsieve("suspects", path, "--top", 28, "--format", "csv").out
+    notes = {row["image"]: row["note"] for row in csv.DictReader(io.StringIO(listed))}
+    assert {name for name, note in notes.items() if note == "dropped by image-level denoising"} == set(
+        dropped
+    )
+    assert len(notes) == 28
