@@ -1,5 +1,7 @@
 """Blocks side by side: the same results in the same order, and the threads of torch as they were."""
 
+import os
+import signal
 from collections.abc import Iterator
 from threading import current_thread
 
@@ -38,3 +40,22 @@ def test_a_failure_comes_through_and_leaves_the_threads_as_they_were(threads: in
     with pytest.raises(ValueError, match="block 0"):
         map_blocks(fail, range(5), CPU)
     assert torch.get_num_threads() == threads
+
+
+def test_the_same_threads_do_the_next_work(threads: int) -> None:
+    def names() -> set[str]:
+        return set(map_blocks(lambda _: current_thread().name, range(20), CPU))
+
+    first = names()
+    assert len(first | names()) <= threads
+
+
+@pytest.mark.usefixtures("threads")
+def test_a_forked_process_starts_threads_of_its_own() -> None:
+    assert map_blocks(abs, range(4), CPU) == [0, 1, 2, 3]
+    child = os.fork()
+    if child == 0:
+        # An alarm ends a child that waits for threads which it does not have.
+        signal.alarm(20)
+        os._exit(0 if map_blocks(abs, range(4), CPU) == [0, 1, 2, 3] else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -5,8 +5,11 @@ are small, that waiting takes longer than the work, many times longer when other
 work that falls into blocks gives every thread blocks of its own.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -21,9 +24,26 @@ def map_blocks(work: Callable[[Block], Done], blocks: Iterable[Block], device: t
     blocks = list(blocks)
     if threads == 1 or len(blocks) <= 1:
         return [work(block) for block in blocks]
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(work, blocks))
-    finally:
-        # Threads that are started later take the number that was set last, by any thread.
-        torch.set_num_threads(threads)
+    return list(_pool(threads).map(work, blocks))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return threads that live on: new ones would first have to get all their memory from the system again."""
+    pool = ThreadPoolExecutor(threads, "patchsieve", initializer=_work_alone)
+    # All of them start now: setting a thread's number changes what any thread takes that starts later.
+    together = Barrier(threads)
+    list(pool.map(lambda _: together.wait(), range(threads)))
+    torch.set_num_threads(threads)
+    return pool
+
+
+def _work_alone() -> None:
+    # When a thread first asks or works, it takes the number that was set last by any thread: so ask first.
+    torch.get_num_threads()
+    torch.set_num_threads(1)
+
+
+# A forked process has the pool but not its threads.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)

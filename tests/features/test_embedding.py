@@ -163,7 +163,7 @@ def test_all_layers_come_to_the_grid_that_is_asked_for(grid: tuple[int, int]) ->
     assert patches.shape == (2, *grid, 5)
     for layer, channels in ((fine, patches[..., :3]), (coarse, patches[..., 3:])):
         height, width = layer.shape[2:]
-        if height > grid[0] or width > grid[1]:
+        if height * width > grid[0] * grid[1]:
             rows, columns = antialiased(height, grid[0]), antialiased(width, grid[1])
         else:
             rows, columns = interpolation(height, grid[0]), interpolation(width, grid[1])

@@ -11,6 +11,7 @@ import torch
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.features import (
     FeatureExtractor,
+    PatchAggregation,
     choose_device,
     extractor_from_identity,
     identity,
@@ -201,3 +202,17 @@ def test_the_channels_are_known_by_layer(extractor: FeatureExtractor) -> None:
     assert sum(channels) == extractor.shape[2]
     # Pooled over the channels they belong to no single layer.
     assert replace(extractor, aggregation=PatchAggregation(dims=7)).layer_channels is None
+
+
+def test_images_do_not_depend_on_the_threads_they_are_worked_on_in(extractor: FeatureExtractor) -> None:
+    images = torch.randn(11, 3, *extractor.preprocessing.frame, generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    try:
+        found = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(extractor.forward(images))
+    finally:
+        torch.set_num_threads(before)
+    assert_same(found[1], found[0])
+    assert_same(found[0][8:], extractor.forward(images[8:]))

@@ -121,10 +121,10 @@ class _Selection:
             part = slice(first, first + _CHUNK_ROWS)
             encoded = self._encoded[part]
             highest = self._screen.products(targets, encoded).amax(dim=0)
-            nearest = self._norms[part] - 2.0 * self._screen.bound(highest, encoded, targets)
-            closer = (nearest < self._distances[part]).nonzero(as_tuple=True)[0]
+            needed = 0.5 * (self._norms[part] - self._distances[part])
+            closer = (highest >= self._screen.threshold(needed, encoded, targets)).nonzero(as_tuple=True)[0]
             # Early picks concern nearly all points: a slice of them is no copy.
-            rows = part if 2 * len(closer) > len(nearest) else first + closer
+            rows = part if 2 * len(closer) > len(needed) else first + closer
             squared = torch.addmm(centre_norms, self._points[rows], centres, alpha=-2.0).amin(dim=1)
             squared = squared.add_(self._norms[rows]).clamp_(min=0)
             self._distances[rows] = torch.minimum(self._distances[rows], squared)

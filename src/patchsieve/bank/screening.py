@@ -106,21 +106,28 @@ class Screen:
 
     @staticmethod
     def products(targets: Targets, queries: Encoded) -> torch.Tensor:
-        """Return `[M, Q]` in the screen's type; `bound` turns any of them, or a maximum, into a bound.
+        """Return `[M, Q]` in the screen's type; `threshold` says which of them, or of maxima, may matter.
 
         Targets come first because maxima are taken over them: a reduction over the first axis runs along
         memory and is several times faster.
         """
         return targets.factors @ queries.factors.T
 
-    def bound(self, products: torch.Tensor, queries: Encoded, targets: Targets) -> torch.Tensor:
-        """Return float32 `[..., Q]` that no affinity exceeds, from products `[..., Q]` or maxima of them."""
+    def threshold(self, needed: torch.Tensor, queries: Encoded, targets: Targets) -> torch.Tensor:
+        """Return `[Q]` in the screen's type: where a product is less, the affinity is less than `needed`.
+
+        Args:
+            needed: float32 `[Q]`.
+            queries: of which the products are.
+            targets: likewise.
+        """
         lengths, errors = queries.lengths, queries.errors
         slack = errors * targets.largest + (lengths + errors) * targets.worst_error
         slack = slack + summation_error(targets.factors.shape[1]) * (lengths + targets.largest).square()
-        products = products.float()
-        rounding = torch.finfo(self._dtype).eps * products.abs()
-        return products + rounding + slack
+        # p + |p| eps + slack >= needed, solved for p. Rounding to the type of p, even upwards, lets no p through
+        # or out that the unrounded number would not: there is no p in between.
+        least = needed - slack
+        return (least / (1.0 + torch.finfo(self._dtype).eps * least.sign())).to(self._dtype)
 
 
 def _leading_axes(centred: torch.Tensor) -> torch.Tensor | None:

@@ -5,14 +5,13 @@ import torch
 from patchsieve.bank.screening import Screen, Targets
 from patchsieve.parallel import map_blocks
 
-# Bank points per block: the unit that the screen keeps or rules out.
-_BLOCK = 8
+# Bank points per block: the screen rules out whole blocks first.
+_BLOCK = 16
 # Working memory of one product and of one gathering of blocks.
-_PRODUCT_BYTES = 8 * 2**20
+_PRODUCT_BYTES = 16 * 2**20
 _GATHER_BYTES = 8 * 2**20
-# Where the screen leaves a larger share of the blocks than this, the plain product is cheaper.
-_WORTHWHILE = 0.1
-_PROBES = 32
+# Where the screen leaves a larger share of the points than this, the plain product is cheaper.
+_WORTHWHILE = 0.005
 # Candidates of the plain product beyond k: its rounding may confuse their order.
 _SPARE = 4
 
@@ -28,13 +27,9 @@ class NearestNeighbours:
     """
 
     def __init__(self, points: torch.Tensor) -> None:
+        self.points = points
         self._screen = Screen(points)
-        padding = -len(points) % _BLOCK
-        # At infinity no padding is ever nearest.
-        padded = torch.cat([points, points.new_full((padding, points.shape[1]), torch.inf)])
-        self._blocks = padded.view(-1, _BLOCK, points.shape[1])
-        self.points = padded[: len(points)]
-        self._targets = self._padded_targets(padding)
+        self._targets = self._padded_targets(-len(points) % _BLOCK)
         self._origin = points.mean(dim=0)
         self._centred = points - self._origin
         self._norms = self._centred.square().sum(dim=1)
@@ -49,12 +44,12 @@ class NearestNeighbours:
         Returns:
             Euclidean distances float32 `[Q, k]`, ascending, and indices int64 `[Q, k]`.
         """
-        rows = max(1, _PRODUCT_BYTES // (4 * self._blocks.shape[0] * _BLOCK))
-        # Where the screen cannot tell the neighbours of a few apart, it is not asked about the others.
-        screened = k == 1 and self._screened(queries[:_PROBES]) is not None
+        most = max(1, _PRODUCT_BYTES // (4 * len(self.points)))
+        # Nothing runs before the blocks: threads of torch would still wait for more when those start.
+        rows = min(most, -(-len(queries) // torch.get_num_threads()))
 
         def find(block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            found = self._screened(block) if screened else None
+            found = self._screened(block) if k == 1 else None
             return self._plain(block, k) if found is None else found
 
         parts = map_blocks(find, torch.split(queries, rows), queries.device)
@@ -63,36 +58,30 @@ class NearestNeighbours:
     def _screened(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Return the nearest point of each query, None where the screen leaves too many that it might be."""
         encoded = self._screen.encode(queries)
-        products = self._screen.products(self._targets, encoded)
-        highest = products.view(-1, _BLOCK, len(queries)).amax(dim=1)
-        best_block = highest.float().argmax(dim=0)
+        products = self._screen.products(self._targets, encoded).view(-1, _BLOCK, len(queries))
+        highest = products.amax(dim=1)
         rows = torch.arange(len(queries), device=queries.device)
-        distances, indices = self._measure(queries, rows, best_block)
+        best_block = highest.float().argmax(dim=0)
+        best = best_block * _BLOCK + products[best_block, :, rows].argmax(dim=1)
+        distances = self._measure(queries, rows, best)
         needed = 0.5 * (encoded.lengths.square() - distances.square())
-        possible = self._screen.bound(highest, encoded, self._targets) >= needed
-        possible[best_block, rows] = False
-        blocks, others = possible.nonzero(as_tuple=True)
-        if len(others) > _WORTHWHILE * possible.numel():
+        least = self._screen.threshold(needed, encoded, self._targets)
+        blocks, others = (highest >= least).nonzero(as_tuple=True)
+        pairs, places = (products[blocks, :, others] >= least[others, None]).nonzero(as_tuple=True)
+        if len(pairs) > _WORTHWHILE * products.numel():
             return None
-        rival_distances, rival_indices = self._measure(queries, others, blocks)
-        return _reduced(distances, indices, others, rival_distances, rival_indices)
+        rivals, others = blocks[pairs] * _BLOCK + places, others[pairs]
+        return _reduced(distances, best, others, self._measure(queries, others, rivals), rivals)
 
-    def _measure(
-        self, queries: torch.Tensor, rows: torch.Tensor, blocks: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return distance and index of the point nearest to `queries[rows]` in each of `blocks`, all `[P]`."""
-        distances = queries.new_empty(len(rows))
-        indices = torch.empty_like(rows)
-        step = max(1, _GATHER_BYTES // (4 * _BLOCK * queries.shape[1]))
-        for first in range(0, len(rows), step):
-            part = slice(first, first + step)
-            # index_select gathers whole rows several times faster than indexing does.
-            found = self._blocks.index_select(0, blocks[part])
-            differences = found.sub_(queries.index_select(0, rows[part])[:, None])
-            nearest = torch.linalg.vector_norm(differences, dim=2).min(dim=1)
-            distances[part] = nearest.values
-            indices[part] = blocks[part] * _BLOCK + nearest.indices
-        return distances, indices
+    def _measure(self, queries: torch.Tensor, rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        """Return the distances of `queries[rows]` to the points `indices`, all `[P]`."""
+        step = max(1, _GATHER_BYTES // (4 * queries.shape[1]))
+        parts = zip(rows.split(step), indices.split(step), strict=True)
+        # index_select gathers whole rows several times faster than indexing does.
+        differences = (
+            self.points.index_select(0, points).sub_(queries.index_select(0, part)) for part, points in parts
+        )
+        return torch.cat([torch.linalg.vector_norm(part, dim=1) for part in differences])
 
     def _plain(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         ranks = torch.addmm(self._norms, queries - self._origin, self._centred.T, alpha=-2.0)

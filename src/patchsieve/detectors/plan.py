@@ -7,7 +7,6 @@ from time import perf_counter
 import psutil
 import torch
 
-from patchsieve.bank.coreset import working_bytes
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.base import Detector
 from patchsieve.detectors.budget import FIXED_BYTES, PATCH_BYTES
@@ -76,10 +75,7 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
         kept = patches - int(patches * float(getattr(detector, "tau", 0.0)))
         choice = detector.coreset_choice(budget.left(patches, resident))
         bank, shards = choice.count(kept), choice.shards(kept, shape[2], extractor.device)
-        if choice.method == "greedy":
-            part = -(-kept // shards)
-            dims = min(shape[2], choice.projection_dims)
-            stages.append(("choosing the memory bank", part * working_bytes(dims, extractor.device)))
+        stages.append(("choosing the memory bank", choice.working_bytes(kept, shape[2], extractor.device)))
         # The bank itself and what its search index keeps of it.
         stages.append(("memory bank", 4 * bank * shape[2] * _FLOAT))
     stages.append(detector.model_memory(images, shape, budget))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch.nn import functional
@@ -45,7 +46,7 @@ class PatchAggregation:
     def __call__(self, layers: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return float32 `[B, H, W, C]` from one float32 `[B, C_i, h_i, w_i]` per layer."""
         pooled = [self._neighbourhood(layer) for layer in layers]
-        grid = self.grid or max((_grid(layer) for layer in pooled), key=lambda size: size[0] * size[1])
+        grid = self.grid or max((_grid(layer) for layer in pooled), key=prod)
         patches = torch.cat([_resized(layer, grid) for layer in pooled], dim=1).permute(0, 2, 3, 1)
         if self.dims is not None and self.dims != patches.shape[3]:
             batch, height, width, channels = patches.shape
@@ -69,5 +70,5 @@ def _resized(layer: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
     """Return `[B, C, h, w]` on another grid, bilinear; from a finer one averaged, so that no position is lost."""
     if _grid(layer) == grid:
         return layer
-    finer = layer.shape[2] > grid[0] or layer.shape[3] > grid[1]
+    finer = prod(_grid(layer)) > prod(grid)
     return functional.interpolate(layer, size=grid, mode="bilinear", align_corners=False, antialias=finer)

@@ -21,11 +21,14 @@ from patchsieve.features.patches import PatchFeatures
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
 from patchsieve.images.decoding import decode
 from patchsieve.images.preprocessing import Preprocessing
+from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
 # Images decoded ahead of the backbone, beside the batch that it works on. Threads, not processes: Pillow and torch
 # let go of the interpreter while they decode and resize, and nothing has to be copied to where the model is.
 _DECODING_THREADS = min(8, os.cpu_count() or 1)
+# Images that one thread takes through the backbone at a time: what lies between its layers should stay in the caches.
+_BLOCK_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,15 @@ class FeatureExtractor:
         """What the backbone makes of an empty image: its shapes cannot be known before."""
         return self.backbone(torch.zeros(1, 3, *self.preprocessing.frame, device=self.device))
 
-    @torch.inference_mode()
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return patch features float32 `[B, H, W, C]` of preprocessed images float32 `[B, 3, h, w]`."""
-        return self.aggregation(self.backbone(batch.to(self.device)))
+        apart = self.backbone.concurrent and self.device.type == "cpu"
+        size = _BLOCK_IMAGES if apart else len(batch)
+        return torch.cat(map_blocks(self._forward, batch.split(size), self.device))
+
+    @torch.inference_mode()
+    def _forward(self, block: torch.Tensor) -> torch.Tensor:
+        return self.aggregation(self.backbone(block.to(self.device)))
 
     def embed(self, images: ImageSet, *, strict: bool = False, progress: Progress = SILENT) -> Embeddings:
         """Embed a whole set into memory.

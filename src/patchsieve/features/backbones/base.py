@@ -24,6 +24,7 @@ class Backbone(ABC):
         precision: what the network computes in, a key of `PRECISIONS`; what goes in and comes out is float32.
         mean: per RGB channel, what the network was trained with, on the scale 0 to 1.
         std: likewise.
+        concurrent: whether several threads may run it at once, and should: what runs it does not do that itself.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Backbone(ABC):
     precision: str = "float32"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    concurrent: bool = True
 
     @abstractmethod
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:

@@ -31,6 +31,8 @@ class OnnxBackbone(Backbone):
         BackboneError: ONNX Runtime is not installed, or the file cannot be read or lacks a layer.
     """
 
+    concurrent = False
+
     def __init__(self, path: Path, layers: Sequence[str] | None = None, *, name: str | None = None) -> None:
         self.name = name or f"onnx:{path}"
         onnx, runtime = _import_onnx(self.name)

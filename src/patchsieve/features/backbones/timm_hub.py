@@ -22,6 +22,8 @@ RANDOM = "random"
 # How long the hub may take to answer at all, before any download.
 _HUB_SECONDS = 5
 _RESNET_DEFAULT = ("layer2", "layer3")
+# Where timm's kinds of feature networks have their hooks, if they work by them.
+_HOOKS = ("hooks", "feature_hooks")
 
 
 class TimmBackbone(Backbone):
@@ -53,6 +55,8 @@ class TimmBackbone(Backbone):
             )
         overlay = self._weights_source(timm, model, weights)
         self._network = self._create(timm, model, overlay, layers)
+        # What collects layers by hooks keeps them by device, not by thread.
+        self.concurrent = all(getattr(self._network, hooks, None) is None for hooks in _HOOKS)
         self.weights_hash = hash_tensors(self._network.state_dict().items())
         speed_up(self._network, self._dtype)
         configuration = timm.get_pretrained_cfg(model)
