@@ -1,5 +1,6 @@
 """How many and which of the candidate patches become the memory bank, within a budget of memory."""
 
+import sys
 from dataclasses import dataclass
 from math import isqrt
 
@@ -7,12 +8,13 @@ import numpy as np
 import torch
 from sklearn.random_projection import GaussianRandomProjection
 
-from patchsieve.bank.coreset import greedy_coreset, random_coreset, working_bytes
+from patchsieve.bank import clustering, coreset
+from patchsieve.bank.coreset import greedy_coreset, random_coreset
 from patchsieve.errors import ConfigError
 from patchsieve.features.patches import PatchFeatures
-from patchsieve.progress import SILENT, Progress
+from patchsieve.progress import SILENT, Progress, staged
 
-CORESETS = ("greedy", "random")
+CORESETS = ("greedy", "random", "kmeans", "minibatch_kmeans")
 # Candidates read and projected at a time.
 _READ_PATCHES = 65_536
 
@@ -26,13 +28,17 @@ class CoresetChoice:
     no longer the greedy selection itself: no candidate is farther from the bank than the sum of two greedy radii, of
     its shard and of the last selection, 4 times the smallest radius possible, where greedy alone promises 2.
 
+    The k-means methods stand for the usual alternative: the real patch nearest to each cluster's centre. Centres
+    follow the crowd, so rare looks are left out that greedy keeps; they are here to be compared with. Where the
+    candidates do not fit into `memory`, they cluster as many as do, chosen at random.
+
     Attributes:
-        method: ``greedy`` (k-center) or ``random``.
+        method: ``greedy`` (k-center), ``random``, ``kmeans`` or ``minibatch_kmeans``.
         ratio: share of the candidate patches that enters the bank, 0 < ratio <= 1.
         size: the most patches that enter it; None for no limit but the ratio.
-        projection_dims: greedy distances are measured on a Johnson-Lindenstrauss projection to this many
-            dimensions where the features have more (PatchCore, section 3.2; the reference code uses 128).
-        seed: of the projection, the first pick and the random choice.
+        projection_dims: distances are measured on a Johnson-Lindenstrauss projection to this many dimensions where
+            the features have more (PatchCore, section 3.2; the reference code uses 128).
+        seed: of the projection, the first pick or the first centres, and every random choice.
         memory: bytes that the selection may take; None for no limit.
 
     References:
@@ -65,12 +71,21 @@ class CoresetChoice:
 
         A large bank keeps their number, and so what is saved, small: a cap on its size helps.
         """
-        if self.method == "random" or self.memory is None:
+        if self.method != "greedy" or self.memory is None:
             return 1
-        needed = candidates * working_bytes(min(channels, self.projection_dims), device)
+        needed = candidates * self._bytes_each(channels, device)
         # With more shards than this, what they choose together is more than one of them.
         most = isqrt(candidates // self.count(candidates))
         return min(-(-needed // self.memory), most)
+
+    def working_bytes(self, candidates: int, channels: int, device: torch.device) -> int:
+        """Return what choosing among so many candidates of `channels` channels keeps in memory."""
+        if self.method == "random":
+            return 0
+        together = -(-candidates // self.shards(candidates, channels, device))
+        if self.method != "greedy":
+            together = min(candidates, self._clustered(channels, device))
+        return together * self._bytes_each(channels, device)
 
     def select(
         self, features: PatchFeatures, candidates: torch.Tensor, *, progress: Progress = SILENT
@@ -89,6 +104,8 @@ class CoresetChoice:
         if self.method == "random":
             picks = random_coreset(len(candidates), count, seed=self.seed)
             return candidates[torch.from_numpy(picks).to(candidates.device)]
+        if self.method != "greedy":
+            return self._cluster(features, candidates, count, progress)
         random = np.random.default_rng(self.seed)
         shards = self.shards(len(candidates), features.shape[3], features.device)
         if shards > 1:
@@ -120,6 +137,36 @@ class CoresetChoice:
             progress=progress,
         )
         return candidates[torch.from_numpy(picks).to(candidates.device)]
+
+    def _cluster(
+        self, features: PatchFeatures, candidates: torch.Tensor, count: int, progress: Progress
+    ) -> torch.Tensor:
+        most = self._clustered(features.shape[3], features.device)
+        if len(candidates) > most:
+            some = random_coreset(len(candidates), most, seed=self.seed)
+            candidates = candidates[torch.from_numpy(some).to(candidates.device)]
+        count = min(count, len(candidates))
+        with staged(progress, f"coreset ({self.method})", count) as stage:
+            picks = clustering.cluster_coreset(
+                self._project(features, candidates),
+                count,
+                seed=self.seed,
+                in_batches=self.method == "minibatch_kmeans",
+            )
+            stage.advance(count)
+        return candidates[torch.from_numpy(picks).to(candidates.device)]
+
+    def _clustered(self, channels: int, device: torch.device) -> int:
+        """Return how many candidates can be clustered within the memory."""
+        return (
+            sys.maxsize if self.memory is None else max(1, self.memory // self._bytes_each(channels, device))
+        )
+
+    def _bytes_each(self, channels: int, device: torch.device) -> int:
+        dims = min(channels, self.projection_dims)
+        return (
+            coreset.working_bytes(dims, device) if self.method == "greedy" else clustering.working_bytes(dims)
+        )
 
     def _project(self, features: PatchFeatures, candidates: torch.Tensor) -> torch.Tensor:
         """Return the points that distances are measured on, float32 `[n, D]`, D at most `projection_dims`."""

@@ -40,7 +40,9 @@ def fit(
     soft_weights: Annotated[
         bool | None, typer.Option("--soft-weights/--no-soft-weights", help="Weight scores by outlier scores.")
     ] = None,
-    coreset: Annotated[str | None, typer.Option(help="greedy (default) or random.")] = None,
+    coreset: Annotated[
+        str | None, typer.Option(help="greedy (default), random, kmeans or minibatch_kmeans.")
+    ] = None,
     coreset_ratio: Annotated[
         float | None, typer.Option(help="Share of patches in the bank; default 0.1.")
     ] = None,

@@ -107,7 +107,8 @@ class SPADE(Detector):
         apart = torch.cdist(pooled, self.pooled_, compute_mode="donot_use_mm_for_euclid_dist")
         nearest = apart.topk(min(self.neighbour_images, len(self.pooled_)), dim=1, largest=False)
         # Images with the same neighbours are searched for together; with a small gallery, all of them.
-        groups, group_of = nearest.indices.sort(dim=1).values.unique(dim=0, return_inverse=True)
+        together = nearest.indices.sort(dim=1).values
+        groups, group_of = torch.unique(together, dim=0, return_inverse=True)
         patch_scores = features.new_empty(features.shape[:3])
         for group, neighbours in enumerate(groups):
             members = group_of == group
@@ -130,7 +131,7 @@ class SPADE(Detector):
         """Yield the patches of these images of the gallery, float32 `[M, C]`, as many as one search takes."""
         _, height, width, channels = self.gallery_.shape
         together = max(1, _SEARCHED_BYTES // (4 * height * width * channels))
-        for part in images.cpu().split(together):
+        for part in torch.split(images.cpu(), together):
             yield self.gallery_.take(part.numpy()).tensor().flatten(0, 2)
 
     def _state(self) -> dict[str, torch.Tensor]:
