@@ -17,11 +17,11 @@ from time import perf_counter
 
 import numpy as np
 
-from patchsieve.detectors import Detector, PatchCore, SoftPatch
+from patchsieve.detectors import Detector, PatchCore, Result, SoftPatch
 from patchsieve.detectors.maps import MapSmoother
 from patchsieve.evaluation import image_metrics, pixel_auroc, precision_at_n
 from patchsieve.features import Embeddings
-from patchsieve.images import ImageSet, decode_mask, inject_noise, read_images
+from patchsieve.images import ImageRecord, ImageSet, decode_mask, inject_noise, read_images
 
 DETECTORS: dict[str, tuple[type[Detector], dict[str, object]]] = {
     "SoftPatch-lof": (SoftPatch, {"discriminator": "lof"}),
@@ -90,11 +90,7 @@ def grid(
     masks = framed_masks(embeddings)
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for condition in arguments.conditions.split(","):
-            noise = 0.0 if condition == "clean" else arguments.noise
-            noisy, _ = inject_noise(images, noise, overlap=condition == "overlap", seed=seed)
-            train, test = (
-                [record for record in noisy if record.split == split] for split in ("train", "test")
-            )
+            train, test = contaminated(images, condition, arguments.noise, seed)
             for name in arguments.detectors.split(","):
                 kind, settings = DETECTORS[name]
                 started = perf_counter()
@@ -109,8 +105,18 @@ def grid(
                 else:
                     model.fit(learn)
                     seconds = perf_counter() - started
-                    row = judge(model, held_out, held_masks, train)
+                    row = judge(model, model.predict(held_out), held_masks, train)
                 yield (condition, name), row | {"fit_seconds": seconds}
+
+
+def contaminated(
+    images: ImageSet, condition: str, noise: float, seed: int
+) -> tuple[list[ImageRecord], list[ImageRecord]]:
+    """Return what is learnt from and what is judged by in one of the conditions clean, no overlap and overlap."""
+    share = 0.0 if condition == "clean" else noise
+    noisy, _ = inject_noise(images, share, overlap=condition == "overlap", seed=seed)
+    train, test = ([record for record in noisy if record.split == split] for split in ("train", "test"))
+    return train, test
 
 
 def rank(model: Detector, test: Embeddings, masks: list) -> dict[str, float]:
@@ -129,9 +135,8 @@ def localisation(maps: list, masks: list) -> float:
     return float(pixel_auroc(*zip(*pairs, strict=True))) if any(mask.any() for _, mask in pairs) else np.nan
 
 
-def judge(model: Detector, test: Embeddings, masks: list, train: list) -> dict[str, float]:
-    result = model.predict(test)
-    labels = np.array([bool(record.defective) for record in test.images])
+def judge(model: Detector, result: Result, masks: list, train: list) -> dict[str, float]:
+    labels = np.array([bool(record.defective) for record in result.images])
     image = image_metrics(labels, result.scores, result.threshold)
     truth = np.array([bool(record.defective) for record in train])
     pixel = localisation(list(result.maps), masks)
