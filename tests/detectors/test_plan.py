@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from patchsieve.detectors import Detector, PatchCore, SoftPatch
+from patchsieve.detectors import Denoised, Detector, Ensemble, PaDiM, PatchCore, SoftPatch
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.plan import plan_fit
 from patchsieve.features import FeatureExtractor
@@ -34,6 +34,30 @@ def test_the_plan_knows_the_bank_and_the_embedding(
     assert stages["embeddings"] == embeddings.features.nbytes
     assert stages["memory bank"] >= model.bank_.features.nbytes
     assert plan.peak == sum(stages.values())
+
+
+def test_the_plan_of_what_is_made_of_others_is_that_of_its_parts(extractor: FeatureExtractor) -> None:
+    patchcore, padim = (plan_fit(model, extractor, 100) for model in (PatchCore(), PaDiM()))
+    denoised = plan_fit(Denoised(drop=0.0), extractor, 100)
+    assert denoised.bank == patchcore.bank
+    assert dict(denoised.stages) == dict(padim.stages) | dict(patchcore.stages)
+    twice = plan_fit(Ensemble(members=[{"detector": "patchcore"}] * 2), extractor, 100)
+    assert twice.bank == 2 * patchcore.bank
+    assert dict(twice.stages)["memory bank"] == 2 * dict(patchcore.stages)["memory bank"]
+    assert (
+        dict(twice.stages)["choosing the memory bank"] == dict(patchcore.stages)["choosing the memory bank"]
+    )
+
+
+def test_features_of_several_kinds_are_all_in_the_plan() -> None:
+    kinds = [{"detector": "patchcore", "layers": ["stage2"]}, {"detector": "padim", "layers": ["stage3"]}]
+    model = Ensemble(members=kinds, image_size=64, crop=None, device="cpu")
+    several = model.make_extractor()
+    parts = [plan_fit(PatchCore(), part, 100) for part in several.parts]
+    plan = plan_fit(model, several, 100)
+    assert plan.embedding_bytes == sum(part.embedding_bytes for part in parts)
+    assert plan.bank == parts[0].bank
+    assert dict(plan.stages)["Gaussians of the positions"] > 0
 
 
 def test_it_grows_with_the_images_and_says_when_they_do_not_fit(extractor: FeatureExtractor) -> None:

@@ -283,6 +283,20 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         copy: Self = clone(self)
         return copy
 
+    def planned(
+        self, images: int, shapes: Sequence[tuple[int, int, int]]
+    ) -> list[tuple["Detector", int, tuple[int, int, int]]]:
+        """Say for the plan which detectors are fitted: this one, or those that it is made of.
+
+        Args:
+            images: number of training images.
+            shapes: (H, W, C) of one embedding, for each part of the extractor.
+
+        Returns:
+            (detector, number of images it learns from, shape of an embedding) for each.
+        """
+        return [(self, images, shapes[0])]
+
     def model_memory(self, images: int, shape: tuple[int, int, int], budget: Budget) -> tuple[str, int]:  # noqa: ARG002
         """Say for the plan what the model itself takes at the fullest moment.
 

@@ -1,6 +1,6 @@
 """Image-level denoising: a first detector says which training images to leave out, a second learns from the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
@@ -84,6 +84,15 @@ class Denoised(Detector):
             )
         self.first_detector()
         self.second_detector()
+
+    def planned(
+        self, images: int, shapes: Sequence[tuple[int, int, int]]
+    ) -> list[tuple[Detector, int, tuple[int, int, int]]]:
+        """See `Detector.planned`."""
+        return [
+            *self.first_detector().planned(images, shapes),
+            *self.second_detector().planned(self.kept(images), shapes),
+        ]
 
     def for_fewer(self, images: int, total: int) -> Self:
         """See `Detector.for_fewer`: so do its parts, the second with what is left."""

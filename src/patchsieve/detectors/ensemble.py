@@ -92,6 +92,17 @@ class Ensemble(Detector):
             raise ConfigError("an ensemble needs at least one member")
         self.unfitted()
 
+    def planned(
+        self, images: int, shapes: Sequence[tuple[int, int, int]]
+    ) -> list[tuple[Detector, int, tuple[int, int, int]]]:
+        """See `Detector.planned`."""
+        members = self.unfitted()
+        return [
+            part
+            for member, kind in zip(members, _kinds(members), strict=True)
+            for part in member.planned(images, [shapes[kind]])
+        ]
+
     def make_extractor(self) -> FeatureExtractor:
         """See `Detector.make_extractor`: that of the first member, with those of the others beside it."""
         members = self.unfitted()

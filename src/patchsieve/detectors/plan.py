@@ -1,7 +1,6 @@
 """What a fit will take, said before it starts: memory per stage, and time from a measured forward pass."""
 
 from dataclasses import dataclass
-from math import prod
 from time import perf_counter
 
 import psutil
@@ -59,10 +58,11 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
 
     Runs the backbone twice on an empty batch, to measure it.
     """
-    shape = extractor.shape
+    shapes = [part.shape for part in extractor.parts]
+    shape = shapes[0]
     budget = detector.budget(extractor.device)
-    patches = images * shape[0] * shape[1]
-    embedding_bytes = _FLOAT * images * prod(shape)
+    patches = images * sum(height * width for height, width, _ in shapes)
+    embedding_bytes = images * extractor.image_bytes
     in_memory = budget.keeps(embedding_bytes)
     resident = embedding_bytes if in_memory else 0
     stages = [
@@ -70,15 +70,21 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
         ("embeddings", resident),
         ("outlier scores and maps", PATCH_BYTES * patches),
     ]
-    bank, shards = 0, 1
-    if isinstance(detector, BankDetector):
-        kept = patches - int(patches * float(getattr(detector, "tau", 0.0)))
-        choice = detector.coreset_choice(budget.left(patches, resident))
-        bank, shards = choice.count(kept), choice.shards(kept, shape[2], extractor.device)
-        stages.append(("choosing the memory bank", choice.working_bytes(kept, shape[2], extractor.device)))
-        # The bank itself and what its search index keeps of it.
-        stages.append(("memory bank", 4 * bank * shape[2] * _FLOAT))
-    stages.append(detector.model_memory(images, shape, budget))
+    bank, shards, choosing, bank_bytes = 0, 1, 0, 0
+    for part, learnt, (height, width, channels) in detector.planned(images, shapes):
+        if isinstance(part, BankDetector):
+            candidates = learnt * height * width
+            kept = candidates - int(candidates * float(getattr(part, "tau", 0.0)))
+            choice = part.coreset_choice(budget.left(patches, resident))
+            count = choice.count(kept)
+            bank += count
+            shards = max(shards, choice.shards(kept, channels, extractor.device))
+            # Of several banks one is chosen after the other.
+            choosing = max(choosing, choice.working_bytes(kept, channels, extractor.device))
+            # The bank itself and what its search index keeps of it.
+            bank_bytes += 4 * count * channels * _FLOAT
+        stages.append(part.model_memory(learnt, (height, width, channels), budget))
+    stages += [("choosing the memory bank", choosing), ("memory bank", bank_bytes)]
     return Plan(
         images=images,
         shape=shape,
@@ -94,6 +100,10 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
 
 
 def _seconds_per_image(extractor: FeatureExtractor, batch_size: int) -> float:
+    return sum(_forward_seconds(part, batch_size) for part in extractor.parts)
+
+
+def _forward_seconds(extractor: FeatureExtractor, batch_size: int) -> float:
     batch = torch.zeros(batch_size, 3, *extractor.preprocessing.frame)
     extractor.forward(batch)
     started = perf_counter()
