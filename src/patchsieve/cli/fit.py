@@ -189,18 +189,19 @@ def fit_and_report(
 ) -> None:
     """Fit, save and report, telling the user what happens.
 
-    Embeddings that do not fit into memory wait beside the model, where a second start of the same command finds
-    them if the first is interrupted; with the model they go, unless the user named a cache.
+    Embeddings that do not fit into memory wait beside the model, and so do networks that are being trained: a second
+    start of the same command finds them if the first is interrupted; with the model they go, unless the user named
+    a cache.
     """
     from patchsieve.detectors.plan import plan_fit
+    from patchsieve.detectors.trained import TrainedDetector
     from patchsieve.pictures import NextStep, model_report, write_report
 
     started = perf_counter()
     extractor = model.make_extractor()
     plan = plan_fit(model, extractor, len(images))
-    waiting = (
-        None if plan.in_memory or cache is not None else out_file.with_name(f"{out_file.name}.embeddings")
-    )
+    kept = not plan.in_memory or isinstance(model, TrainedDetector)
+    waiting = out_file.with_name(f"{out_file.name}.embeddings") if kept and cache is None else None
     _show_plan(plan, cache or waiting)
     with progress_bars() as progress:
         model.fit(
