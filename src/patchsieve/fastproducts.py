@@ -29,6 +29,24 @@ def in_columns(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.stack(columns, dim=-1)
 
 
+def half_square(rounded: torch.Tensor) -> torch.Tensor:
+    """Return half the squared lengths of rounded vectors `[N, C]` as columns `[N, NORM_COLUMNS]` of their type.
+
+    With these the product of two vectors is half the squared distance of what they were rounded to. With the lengths of
+    what was rounded, the difference of two near vectors would drown in the rounding of their lengths.
+    """
+    return in_columns(0.5 * rounded.float().square().sum(dim=-1), rounded.dtype)
+
+
 def summation_error(terms: int) -> float:
     """Return what summing `terms` products in float32 can be off by, as a share of the sum of their magnitudes."""
     return terms * torch.finfo(torch.float32).eps
+
+
+def smallest_columns(values: torch.Tensor, count: int) -> torch.Tensor:
+    """Return the columns of the `count` smallest of each row of float32 `[Q, R]`, in no order: int64 `[Q, count]`."""
+    if values.device.type != "cpu":
+        return values.topk(count, dim=1, largest=False).indices
+    # torch.topk takes several times as long on a CPU.
+    columns = values.contiguous().numpy().argpartition(count - 1, axis=1)
+    return torch.from_numpy(columns[:, :count])

@@ -13,6 +13,7 @@ from patchsieve.detectors import (
     Ensemble,
     PaDiM,
     PatchCore,
+    QualitySoftPatch,
     SoftPatch,
     make_detector,
 )
@@ -23,6 +24,7 @@ def test_every_system_is_found_by_its_name() -> None:
     known = {
         "softpatch": SoftPatch,
         "patchcore": PatchCore,
+        "quality_softpatch": QualitySoftPatch,
         "padim": PaDiM,
         "spade": SPADE,
         "denoised": Denoised,

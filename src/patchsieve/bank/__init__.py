@@ -11,6 +11,7 @@ from patchsieve.bank.coreset import greedy_coreset, random_coreset
 from patchsieve.bank.memory_bank import MemoryBank
 from patchsieve.bank.renewal import renewed
 from patchsieve.bank.search import NearestNeighbours
+from patchsieve.bank.weighted import WeightedNeighbours
 
 __all__ = [
     "CORESETS",
@@ -18,6 +19,7 @@ __all__ = [
     "CoresetChoice",
     "MemoryBank",
     "NearestNeighbours",
+    "WeightedNeighbours",
     "greedy_coreset",
     "random_coreset",
     "read_container",

@@ -10,6 +10,7 @@ from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
+from patchsieve.detectors.quality import QualitySoftPatch
 from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
 from patchsieve.detectors.result import DEFECT, GOOD, Result
 from patchsieve.detectors.softpatch import SoftPatch
@@ -27,6 +28,7 @@ __all__ = [
     "Ensemble",
     "PaDiM",
     "PatchCore",
+    "QualitySoftPatch",
     "Result",
     "SoftPatch",
     "load",

@@ -14,6 +14,7 @@ from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patchcore import PatchCore
+from patchsieve.detectors.quality import QualitySoftPatch
 from patchsieve.detectors.softpatch import SoftPatch
 from patchsieve.detectors.spade import SPADE
 from patchsieve.errors import ConfigError, ModelFileError
@@ -23,6 +24,7 @@ DETECTORS: dict[str, type[Detector]] = {
     for detector in (
         SoftPatch,
         PatchCore,
+        QualitySoftPatch,
         PaDiM,
         SPADE,
         CFlow,

@@ -17,6 +17,7 @@ from patchsieve.sieve.discriminators import (
 )
 from patchsieve.sieve.mutual import SAMPLED, Mutual
 from patchsieve.sieve.outliers import outlier_scores, sieve
+from patchsieve.sieve.quality import PatchQuality, averaged_over_time
 
 __all__ = [
     "BY_POSITION",
@@ -29,6 +30,8 @@ __all__ = [
     "Mutual",
     "Nearest",
     "NoiseDiscriminator",
+    "PatchQuality",
+    "averaged_over_time",
     "make_discriminator",
     "outlier_scores",
     "sieve",

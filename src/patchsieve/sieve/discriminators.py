@@ -186,12 +186,5 @@ def make_discriminator(
             )
         return Gaussian(eps=gaussian_eps)
     if name == "mutual":
-        if mutual_k < 1:
-            raise ConfigError(f"mutual_k is {mutual_k}: at least one other image is needed to compare with")
-        if mutual_patches <= mutual_k:
-            raise ConfigError(
-                f"mutual_patches is {mutual_patches}: it must be above mutual_k, which is {mutual_k}; "
-                "a few thousand find what is rare"
-            )
-        return Mutual(mutual_k, mutual_patches, seed)
+        return Mutual.checked(mutual_k, mutual_patches, seed)
     raise ConfigError(f"there is no noise discriminator {name!r}; choose one of {', '.join(DISCRIMINATORS)}")

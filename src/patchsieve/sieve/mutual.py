@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from patchsieve.fastproducts import fast_dtype, in_columns
+from patchsieve.errors import ConfigError
+from patchsieve.fastproducts import fast_dtype, half_square, smallest_columns
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import Stage
@@ -58,6 +59,18 @@ class Mutual:
     patches: int = SAMPLED
     seed: int = 0
     name: str = "mutual"
+
+    @classmethod
+    def checked(cls, k: int, patches: int, seed: int) -> "Mutual":
+        """Return the discriminator of these settings. Raises `ConfigError` where they cannot work."""
+        if k < 1:
+            raise ConfigError(f"mutual_k is {k}: at least one other image is needed to compare with")
+        if patches <= k:
+            raise ConfigError(
+                f"mutual_patches is {patches}: it must be above mutual_k, which is {k}; "
+                "a few thousand find what is rare"
+            )
+        return cls(k, patches, seed)
 
     @property
     def min_images(self) -> int:
@@ -119,20 +132,22 @@ class _Sample:
         drawn = drawn - origin
         row_of = torch.full((images,), -1)
         row_of[torch.from_numpy(chosen)] = torch.arange(len(chosen))
-        half, ones = _halves_and_ones(drawn)
-        return cls(drawn, torch.cat([-drawn.to(half), ones, half], dim=1), row_of, origin)
+        code = drawn.to(fast_dtype(drawn.device))
+        half = half_square(code)
+        return cls(drawn, torch.cat([-code, torch.ones_like(half), half], dim=1), row_of, origin)
 
     def distances(self, image: int, patches: torch.Tensor, k: int) -> torch.Tensor:
         """Return the distance to the k-th nearest other image, float32 `[Q]`, of patches `[Q, C]` of one image."""
         queries = patches - self.origin
-        half, ones = _halves_and_ones(queries)
-        codes = torch.cat([queries.to(half), half, ones], dim=1)
+        code = queries.to(self.codes)
+        half = half_square(code)
+        codes = torch.cat([code, half, torch.ones_like(half)], dim=1)
         products = (self.codes @ codes.T).view(len(self), -1, len(queries))
         by_image = products.amin(dim=1).T.float()
         own = int(self.row_of[image])
         if own >= 0:
             by_image[:, own] = torch.inf
-        candidates = _smallest(by_image, min(k + _SPARE, len(self)))
+        candidates = smallest_columns(by_image, min(k + _SPARE, len(self)))
         within = products.permute(2, 0, 1)[torch.arange(len(queries))[:, None], candidates].argmin(dim=2)
         nearest = candidates * products.shape[1] + within
         found = self.patches.index_select(0, nearest.flatten()).view(*nearest.shape, -1)
@@ -144,17 +159,3 @@ class _Sample:
     def __len__(self) -> int:
         """How many images are drawn from."""
         return int(self.row_of.max()) + 1
-
-
-def _halves_and_ones(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return half the squared lengths of `[Q, C]` in columns of the fast type, and as many columns of ones."""
-    half = in_columns(0.5 * vectors.square().sum(dim=1), fast_dtype(vectors.device))
-    return half, torch.ones_like(half)
-
-
-def _smallest(values: torch.Tensor, count: int) -> torch.Tensor:
-    """Return the columns of the `count` smallest of each row of `[Q, R]`, in no order: int64 `[Q, count]`."""
-    if values.device.type != "cpu":
-        return values.topk(count, dim=1, largest=False).indices
-    # torch.topk takes several times as long on a CPU.
-    return torch.from_numpy(values.contiguous().numpy().argpartition(count - 1, axis=1)[:, :count])
