@@ -62,6 +62,15 @@ def test_any_shape_fits_any_frame(
     assert abs(grey_levels(preprocessing(pixels), preprocessing) - expected).max() <= 1.5
 
 
+@pytest.mark.parametrize("shape", [(256, 40), (257, 300), (900, 620)])
+def test_a_large_image_resized_in_strips_is_the_one_resized_at_once(shape: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+    whole = torch.nn.functional.interpolate(image, (96, 64), mode="bilinear", antialias=True)[0]
+    found = Preprocessing((96, 64), None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))(pixels)
+    assert torch.equal(found, whole / 255.0)
+
+
 def test_an_image_of_the_right_size_is_only_cropped_and_normalised() -> None:
     pixels = photograph(256, 256)
     expected = (pixels[16:240, 16:240] / 255.0 - IMAGENET_MEAN) / IMAGENET_STD

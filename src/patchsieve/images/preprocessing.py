@@ -12,6 +12,8 @@ from patchsieve.images.collection import Pixels
 Size = tuple[int, int]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# Rows of an image that are resized at a time.
+_STRIP_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,14 @@ class Preprocessing:
         """Return float32 `[3, h, w]` in the model frame from uint8 RGB `[H, W, 3]`."""
         # torch warns of memory that it may not write to; decoded files are writable, arrays of users may not be.
         own = pixels if pixels.flags.writeable else pixels.copy()
-        image = torch.from_numpy(own).permute(2, 0, 1)[None].float()
+        image = torch.from_numpy(own).permute(2, 0, 1)[None]
         if image.shape[2:] != self.image_size:
-            image = torch.nn.functional.interpolate(
-                image, size=self.image_size, mode="bilinear", antialias=True, align_corners=False
+            # Along the rows first, as in one step, so that of a large image only a strip at a time becomes floats.
+            strips = image.split(_STRIP_ROWS, dim=2)
+            image = torch.cat(
+                [_resized(strip.float(), (strip.shape[2], self.image_size[1])) for strip in strips], dim=2
             )
+            image = _resized(image, self.image_size)
         top, left = self._offset()
         height, width = self.frame
         image = image[0, :, top : top + height, left : left + width] / 255.0
@@ -96,3 +101,9 @@ class Preprocessing:
             (self.image_size[0] - self.frame[0]) // 2,
             (self.image_size[1] - self.frame[1]) // 2,
         )
+
+
+def _resized(image: torch.Tensor, size: Size) -> torch.Tensor:
+    return torch.nn.functional.interpolate(
+        image, size=size, mode="bilinear", antialias=True, align_corners=False
+    )
