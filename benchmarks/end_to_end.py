@@ -22,6 +22,7 @@ from backbones import published
 from patchsieve.detectors import DETECTORS, Detector, load, make_detector
 from patchsieve.features import FeatureExtractor
 from patchsieve.images import ImageSet, decode, read_images
+from speed.embedding import alone
 from speed.pairs import Contender, interleave
 from speed.stages import StageTimes
 
@@ -106,7 +107,7 @@ def chunks(tensors: list[torch.Tensor], size: int) -> list[list[torch.Tensor]]:
 
 
 def forward(extractor: FeatureExtractor, batches: list[torch.Tensor]) -> None:
-    run(extractor.backbone, batches)
+    run(alone(extractor).forward, batches)
 
 
 @torch.inference_mode()
