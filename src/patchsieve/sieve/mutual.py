@@ -148,7 +148,8 @@ class _Sample:
         if own >= 0:
             by_image[:, own] = torch.inf
         candidates = smallest_columns(by_image, min(k + _SPARE, len(self)))
-        within = products.permute(2, 0, 1)[torch.arange(len(queries))[:, None], candidates].argmin(dim=2)
+        rows = torch.arange(len(queries), device=queries.device)[:, None]
+        within = products.permute(2, 0, 1)[rows, candidates].argmin(dim=2)
         nearest = candidates * products.shape[1] + within
         found = self.patches.index_select(0, nearest.flatten()).view(*nearest.shape, -1)
         distances = torch.linalg.vector_norm(found.sub_(queries[:, None]), dim=2)
