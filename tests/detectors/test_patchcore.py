@@ -89,6 +89,26 @@ def test_neighbours_that_cannot_work_are_said(neighbours: int, synthetic: Synthe
         PatchCore(reweight_neighbours=neighbours).fit(synthetic(5))
 
 
+@pytest.mark.parametrize("index", ["faiss-flat", "faiss-ivf", "faiss-hnsw", "faiss-pq"])
+def test_other_indexes_score_nearly_or_just_the_same(index: str, synthetic: Synthetic) -> None:
+    train, test = synthetic(60), synthetic(8, seed=1).features.tensor()
+    exact, other = (
+        PatchCore(coreset_ratio=1.0, reweight_neighbours=3),
+        PatchCore(coreset_ratio=1.0, reweight_neighbours=3, index=index),
+    )
+    for model in (exact, other):
+        model.learn(train.features)
+    (wanted, nearest), (found, near) = exact.score(test), other.score(test)
+    assert (near >= nearest * (1 - 1e-6)).all()
+    assert (near <= nearest * (1 + 1e-6)).float().mean() >= (1.0 if index == "faiss-flat" else 0.9)
+    torch.testing.assert_close(found, wanted, rtol=1e-5 if index == "faiss-flat" else 0.2, atol=0)
+
+
+def test_an_index_that_cannot_work_is_said_before_the_work(synthetic: Synthetic) -> None:
+    with pytest.raises(ConfigError, match="no index 'annoy'"):
+        PatchCore(index="annoy").fit(synthetic(5))
+
+
 @pytest.mark.parametrize("ratio", [0.0, -0.1, 1.5])
 def test_a_share_for_the_bank_that_cannot_work_is_said(ratio: float, synthetic: Synthetic) -> None:
     with pytest.raises(ConfigError, match=f"coreset_ratio is {ratio}"):

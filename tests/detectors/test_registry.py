@@ -61,6 +61,15 @@ def test_the_papers_preset_is_one_of_patchcore_too() -> None:
     assert make_detector("patchcore", PRESETS["paper"]).dims == 1024
 
 
+def test_the_course_project_is_patchcore_on_one_grid_with_a_random_bank() -> None:
+    settings = dict(PRESETS["course-project"])
+    model = make_detector(settings.pop("detector"), settings)
+    assert isinstance(model, PatchCore)
+    assert (model.layers, model.grid, model.patch_size) == (("layer1", "layer2", "layer3"), 28, 1)
+    assert (model.coreset, model.coreset_ratio, model.bank_size) == ("random", 1.0, 120_000)
+    assert (model.index, model.reweight_neighbours) == ("faiss-flat", 0)
+
+
 @pytest.mark.parametrize(
     ("preset", "backbone", "channels"),
     [("padim", "timm:wide_resnet50_2", 550), ("padim-star", "timm:resnet18", 100)],

@@ -6,6 +6,7 @@ from functools import cached_property
 import torch
 
 from patchsieve.bank.choice import CoresetChoice
+from patchsieve.bank.indexes import Index, IndexChoice
 from patchsieve.bank.search import NearestNeighbours
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.progress import SILENT, Progress
@@ -20,16 +21,14 @@ class MemoryBank:
         weights: soft weights, float32 `[M]`; None for a bank without.
         origins: int32 `[M, 3]`, (image, row, column) of each patch in the training set.
         rejected: float32 `[D, C]`, patches of confirmed defects, which never stand for normal again; None for none.
+        index_choice: how it is searched.
     """
 
     features: torch.Tensor = field(repr=False)
     weights: torch.Tensor | None = field(repr=False)
     origins: torch.Tensor = field(repr=False)
     rejected: torch.Tensor | None = field(default=None, repr=False)
-    index: NearestNeighbours = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "index", NearestNeighbours(self.features))
+    index_choice: IndexChoice = field(default_factory=IndexChoice)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -42,6 +41,7 @@ class MemoryBank:
         *,
         keep: torch.Tensor | None = None,
         weights: torch.Tensor | None = None,
+        index_choice: IndexChoice | None = None,
         progress: Progress = SILENT,
     ) -> "MemoryBank":
         """Choose a bank from a training set.
@@ -51,6 +51,7 @@ class MemoryBank:
             choice: how to choose.
             keep: bool `[N, H, W]`, the patches that may enter; None for all.
             weights: float32 `[N, H, W]`, soft weights to carry along; None for none.
+            index_choice: how it will be searched; None for exactly.
             progress: of the selection.
         """
         images, height, width, _ = features.shape
@@ -65,7 +66,13 @@ class MemoryBank:
             features=features.patches(chosen),
             weights=None if weights is None else weights.flatten()[chosen],
             origins=origins.to(torch.int32),
+            index_choice=index_choice or IndexChoice(),
         )
+
+    @cached_property
+    def index(self) -> Index:
+        """What finds the nearest of the patches, built when it is first asked for."""
+        return self.index_choice.build(self.features)
 
     @cached_property
     def spacing(self) -> float:
@@ -103,4 +110,10 @@ class MemoryBank:
         weights, rejected = (
             None if each is None else each.to(device) for each in (self.weights, self.rejected)
         )
-        return MemoryBank(self.features.to(device), weights, self.origins.to(device), rejected)
+        return replace(
+            self,
+            features=self.features.to(device),
+            weights=weights,
+            origins=self.origins.to(device),
+            rejected=rejected,
+        )

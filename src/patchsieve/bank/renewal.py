@@ -1,5 +1,7 @@
 """A memory bank that goes on learning: new patches enter, the least needed go, and its size stays."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -96,6 +98,9 @@ def _joined(
     weights = bank.weights
     if weights is not None and weight is not None:
         weights = torch.cat([weights, weight.expand(len(patches))])
-    return MemoryBank(
-        torch.cat([bank.features, patches]), weights, torch.cat([bank.origins, places]), bank.rejected
+    return replace(
+        bank,
+        features=torch.cat([bank.features, patches]),
+        weights=weights,
+        origins=torch.cat([bank.origins, places]),
     )

@@ -75,7 +75,9 @@ def fit(
     cache_dtype: Annotated[
         CacheType, typer.Option(help="How the cache keeps numbers; float16 takes half the space.")
     ] = CacheType.float32,
-    preset: Annotated[str | None, typer.Option(help="paper, padim, padim-star: as in the papers.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="paper, padim, padim-star or course-project; see the manual.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings; flags and --set win over it.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import torch
 
-from patchsieve.bank import CoresetChoice, MemoryBank, renewed
+from patchsieve.bank import CoresetChoice, IndexChoice, MemoryBank, renewed
 from patchsieve.decisions import robust_threshold
 from patchsieve.detectors import updating
 from patchsieve.detectors.base import Detector
@@ -31,6 +31,8 @@ class BankDetector(Detector, ABC):
         coreset_ratio: share of the candidate patches that enters the bank.
         bank_size: the most patches that enter it; None for no limit but the ratio, as in the papers.
         projection_dims: dimensions of the random projection on which a coreset's distances are measured.
+        index: how the bank is searched: ``exact``, or by FAISS, ``faiss-flat``, ``faiss-ivf``, ``faiss-hnsw`` or
+            ``faiss-pq``; see `patchsieve.bank.IndexChoice`. It is built again when a model is loaded.
         bank_: the memory bank.
     """
 
@@ -38,6 +40,7 @@ class BankDetector(Detector, ABC):
     coreset_ratio: float = 0.1
     bank_size: int | None = 10_000
     projection_dims: int = 128
+    index: str = "exact"
 
     def coreset_choice(self, memory: int | None = None) -> CoresetChoice:
         """Return how the bank's patches are chosen.
@@ -57,6 +60,10 @@ class BankDetector(Detector, ABC):
             memory=memory,
         )
 
+    def index_choice(self) -> IndexChoice:
+        """Return how the bank is searched. Raises `ConfigError` where there is no such index."""
+        return IndexChoice(self.index, self.seed)
+
     def build_bank(
         self,
         features: PatchFeatures,
@@ -67,12 +74,15 @@ class BankDetector(Detector, ABC):
     ) -> MemoryBank:
         """Choose the bank within the memory budget; see `MemoryBank.build`."""
         choice = self.coreset_choice(self.budget(features.device).for_coreset(features))
-        return MemoryBank.build(features, choice, keep=keep, weights=weights, progress=progress)
+        return MemoryBank.build(
+            features, choice, keep=keep, weights=weights, index_choice=self.index_choice(), progress=progress
+        )
 
     def check(self) -> None:
         """See `Detector.check`."""
         super().check()
         self.coreset_choice()
+        self.index_choice().check()
 
     def for_fewer(self, images: int, total: int) -> Self:
         """See `Detector.for_fewer`: the cap on the bank shrinks with the images: no denser than the whole."""
@@ -203,5 +213,8 @@ class BankDetector(Detector, ABC):
             tensors.get("bank.weights"),
             tensors["bank.origins"],
             tensors.get("bank.rejected"),
+            self.index_choice(),
         )
         self.bank_ = bank.to(device)
+        # Built now: the first image shall not wait for it, and what is missing shall be said at once.
+        _ = self.bank_.index
