@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 # The names of all detectors. Not asked of the registry: help shall not wait for torch. A test holds the two together.
-SYSTEMS = ("softpatch", "patchcore", "quality_softpatch", "padim", "spade", "cflow", "denoised", "ensemble")
+SYSTEMS = (
+    "softpatch",
+    "patchcore",
+    "quality_softpatch",
+    "padim",
+    "spade",
+    "cflow",
+    "patch_svdd",
+    "denoised",
+    "ensemble",
+)
 
 Layout = Annotated[
     str,

@@ -9,6 +9,7 @@ from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
+from patchsieve.detectors.patch_svdd import PatchSVDD
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.quality import QualitySoftPatch
 from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
@@ -28,6 +29,7 @@ __all__ = [
     "Ensemble",
     "PaDiM",
     "PatchCore",
+    "PatchSVDD",
     "QualitySoftPatch",
     "Result",
     "SoftPatch",

@@ -13,6 +13,7 @@ from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
 from patchsieve.detectors.padim import PaDiM
+from patchsieve.detectors.patch_svdd import PatchSVDD
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.quality import QualitySoftPatch
 from patchsieve.detectors.softpatch import SoftPatch
@@ -28,6 +29,7 @@ DETECTORS: dict[str, type[Detector]] = {
         PaDiM,
         SPADE,
         CFlow,
+        PatchSVDD,
         Denoised,
         Ensemble,
     )

@@ -9,6 +9,7 @@ from patchsieve.errors import BackboneError
 from patchsieve.features.backbones.base import Backbone, dtype_of
 from patchsieve.features.backbones.efficientnet_lite import VARIANTS, EfficientNetLite
 from patchsieve.features.backbones.onnx_graph import DINOV2, Dinov2, OnnxBackbone
+from patchsieve.features.backbones.pixels import PIXELS, Pixels
 from patchsieve.features.backbones.timm_hub import TimmBackbone
 
 __all__ = ["Backbone", "make_backbone"]
@@ -19,7 +20,7 @@ def make_backbone(name: str, layers: Sequence[str] | None = None, *, precision: 
 
     Args:
         name: ``efficientnet_lite0``, ``efficientnet_lite1``, ``efficientnet_lite2``, ``dinov2_vits14``,
-            ``timm:NAME``, ``timm:NAME@FILE``, ``timm:NAME@random`` or ``onnx:FILE``.
+            ``timm:NAME``, ``timm:NAME@FILE``, ``timm:NAME@random``, ``onnx:FILE`` or ``pixels``.
         layers: names of layers, None for the backbone's default.
         precision: ``float32`` or ``bfloat16``, what the network computes in.
 
@@ -32,6 +33,8 @@ def make_backbone(name: str, layers: Sequence[str] | None = None, *, precision: 
         return EfficientNetLite(name, layers, precision=precision)
     if name.startswith("timm:"):
         return TimmBackbone(name, layers, precision=precision)
+    if name == PIXELS:
+        return Pixels(layers, precision=precision)
     if name == DINOV2 or name.startswith("onnx:"):
         if dtype_of(precision) != torch.float32:
             raise BackboneError(
@@ -39,5 +42,6 @@ def make_backbone(name: str, layers: Sequence[str] | None = None, *, precision: 
             )
         return Dinov2(layers) if name == DINOV2 else OnnxBackbone(Path(name.removeprefix("onnx:")), layers)
     raise BackboneError(
-        f"there is no backbone {name!r}; there are {', '.join(VARIANTS)}, {DINOV2}, timm:NAME and onnx:FILE"
+        f"there is no backbone {name!r}; there are {', '.join(VARIANTS)}, {DINOV2}, timm:NAME, onnx:FILE "
+        f"and {PIXELS}"
     )
