@@ -76,7 +76,7 @@ class NearestNeighbours:
     def _measure(self, queries: torch.Tensor, rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """Return the distances of `queries[rows]` to the points `indices`, all `[P]`."""
         step = max(1, _GATHER_BYTES // (4 * queries.shape[1]))
-        parts = zip(rows.split(step), indices.split(step), strict=True)
+        parts = zip(torch.split(rows, step), torch.split(indices, step), strict=True)
         # index_select gathers whole rows several times faster than indexing does.
         differences = (
             self.points.index_select(0, points).sub_(queries.index_select(0, part)) for part, points in parts

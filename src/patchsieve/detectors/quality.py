@@ -133,7 +133,7 @@ class QualitySoftPatch(BankDetector):
         return (self._raw(qualities) / self.level_).clamp(min=_LEAST_PULL, max=1.0)
 
     def _layers(self, patches: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(part.contiguous() for part in torch.split(patches, self.layer_channels_, dim=-1))
+        return tuple(part.contiguous() for part in torch.split(patches, list(self.layer_channels_), dim=-1))
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`."""

@@ -124,7 +124,7 @@ class FeatureExtractor:
         """Return patch features float32 `[B, H, W, C]` of preprocessed images float32 `[B, 3, h, w]`."""
         apart = self.backbone.concurrent and self.device.type == "cpu"
         size = _BLOCK_IMAGES if apart else len(batch)
-        return torch.cat(map_blocks(self._forward, batch.split(size), self.device))
+        return torch.cat(map_blocks(self._forward, torch.split(batch, size), self.device))
 
     @torch.inference_mode()
     def _forward(self, block: torch.Tensor) -> torch.Tensor:

@@ -59,7 +59,7 @@ class Preprocessing:
         image = torch.from_numpy(own).permute(2, 0, 1)[None]
         if image.shape[2:] != self.image_size:
             # Along the rows first, as in one step, so that of a large image only a strip at a time becomes floats.
-            strips = image.split(_STRIP_ROWS, dim=2)
+            strips = torch.split(image, _STRIP_ROWS, dim=2)
             image = torch.cat(
                 [_resized(strip.float(), (strip.shape[2], self.image_size[1])) for strip in strips], dim=2
             )
