@@ -89,6 +89,8 @@ def test_the_banks_hold_vectors_of_the_training_patches(fitted: PatchSVDD) -> No
         distances = torch.cdist(bank.points, vectors.reshape(-1, 8))
         assert distances.amin(dim=1).max() < 1e-3
         assert len(bank.points.unique(dim=0)) == count
+    planned = fitted.model_memory(6, (144, 144, 3), fitted.budget(torch.device("cpu")))[1]
+    assert planned == 4 * sum(bank.points.nbytes for bank in fitted.banks_)
     everything = quick(bank_size=None)
     everything.learn(PatchFeatures(training[:2]))
     assert [len(bank.points) for bank in everything.banks_] == [2 * 29 * 29, 2 * 36]

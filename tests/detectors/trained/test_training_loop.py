@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from patchsieve.detectors.trained import Checkpoint, Schedule, generator, seeded, split_images, train
-from patchsieve.errors import ConfigError
+from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.progress import SILENT, Stage
 
 
@@ -159,3 +159,8 @@ def test_images_are_held_out_and_all_are_used(images: int, share: float, held_ou
     trained_on, judged = split_images(images, share, seed=4)
     assert len(judged) == held_out
     assert sorted([*trained_on, *judged]) == list(range(images))
+
+
+def test_one_image_cannot_be_split() -> None:
+    with pytest.raises(ImagesError, match="1 training image is too few"):
+        split_images(1, 0.1, seed=0)

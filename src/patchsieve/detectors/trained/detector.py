@@ -127,7 +127,12 @@ def split_images(images: int, share: float, seed: int) -> tuple[npt.NDArray[np.i
         images: how many there are, at least 2.
         share: of the images that is held out.
         seed: of the choice.
+
+    Raises:
+        ImagesError: there is only one.
     """
+    if images < 2:
+        raise ImagesError("1 training image is too few: networks are trained on some and judged on others")
     held_out = min(images - 1, max(1, round(share * images)))
     order = np.random.default_rng(seed).permutation(images)
     return np.sort(order[held_out:]), np.sort(order[:held_out])
