@@ -36,3 +36,12 @@ def test_what_cannot_work_is_said(refused, patchsieve, model_file, parts, tmp_pa
     assert patchsieve("update", model_file, good).code == 2
     known = load(model_file).training_.images.root
     assert "nothing new in them" in refused("update", model_file, known, "--out", tmp_path / "v2.sieve")
+
+
+def test_a_broken_picture_of_a_defect_is_named(patchsieve, model_file, parts, tmp_path):
+    defects = parts(tmp_path / "defects", 0, 2, first=400)
+    (defects / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then the cable was pulled")
+    finished = patchsieve("update", model_file, "--defects", defects, "--out", tmp_path / "v2.sieve")
+    assert finished.code == 0, finished
+    assert "left out torn.png (" in finished.err
+    assert load(tmp_path / "v2.sieve").training_.skipped[-1].name == "torn.png"

@@ -40,6 +40,7 @@ def update(
             f"{model_file} is a {model.system} model, which has no memory bank to update: fit it again",
             param_hint="MODEL",
         )
+    skipped = len(model.training_.skipped)
     with progress_bars() as progress:
         # Defects first: nothing like them shall enter with the good images.
         if defects is not None:
@@ -50,11 +51,11 @@ def update(
             )
         if folder is not None:
             known, threshold = len(model.training_.images), model.threshold_
-            skipped = len(model.training_.skipped)
             model.update(read_images(folder, layout), strict=strict, progress=progress)
             say(f"{len(model.training_.images) - known} images learnt from, {known} before")
             say(f"threshold: {model.threshold_:.4g}, {threshold:.4g} before")
-            if left := model.training_.skipped[skipped:]:
-                warn(f"left out {left[0].name} ({left[0].reason}) and {len(left) - 1} more")
+    if left := model.training_.skipped[skipped:]:
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        warn(f"left out {left[0].name} ({left[0].reason}){more}")
     model.save(out_file)
     say(f"model: {out_file}")

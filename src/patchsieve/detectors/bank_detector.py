@@ -3,7 +3,7 @@
 from abc import ABC
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Self
 
@@ -147,7 +147,8 @@ class BankDetector(Detector, ABC):
 
         A bank patch matches within the bank's `spacing`, the usual distance of two neighbours in it. Where the defects
         are, say boxes, or masks of the image set; without either they are taken to be where the score is above the
-        threshold, or highest. A defect that the bank takes for normal scores low: mark it. `threshold_` stays.
+        threshold, or highest. A defect that the bank takes for normal scores low: mark it. `threshold_` stays. Images
+        that cannot be decoded join those that `training_` names as skipped.
 
         Args:
             images: confirmed defects, as `predict` takes them; images of a set that are labelled good are passed over.
@@ -167,13 +168,13 @@ class BankDetector(Detector, ABC):
             if not found:
                 raise ImagesError(f"there are no defective images in {given.root}")
             batches = self.extractor_.batches(found, strict=strict, progress=progress, title="defects")
-        patches = [
-            updating.defect_patches(
-                batch, self.score(batch.features.tensor())[1], self.threshold_, boxes or {}
-            )
-            for batch in batches
-            if len(batch)
-        ]
+        patches: list[torch.Tensor] = []
+        skipped = list(found.skipped)
+        for batch in batches:
+            skipped.extend(batch.skipped)
+            if len(batch):
+                maps = self.score(batch.features.tensor())[1]
+                patches.append(updating.defect_patches(batch, maps, self.threshold_, boxes or {}))
         if not patches:
             raise ImagesError(f"none of the {len(found)} images in {found.root} could be decoded")
         defects = torch.cat(patches)
@@ -185,6 +186,7 @@ class BankDetector(Detector, ABC):
                 "around them"
             )
         self.bank_ = self.bank_.without(defects)
+        self.training_ = replace(self.training_, skipped=(*self.training_.skipped, *skipped))
         return self
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
