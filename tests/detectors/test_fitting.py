@@ -12,6 +12,7 @@ from sklearn.base import clone
 from patchsieve.decisions import robust_threshold
 from patchsieve.detectors import DETECTORS, Detector, Ensemble, PaDiM, PatchCore, SoftPatch
 from patchsieve.detectors.bank_detector import BankDetector
+from patchsieve.detectors.trained import TrainedDetector
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.features import Embeddings
 from patchsieve.images import Skipped, read_images
@@ -19,6 +20,9 @@ from patchsieve.images import Skipped, read_images
 Synthetic = Callable[..., Embeddings]
 Photographs = Callable[..., Path]
 detectors = pytest.mark.parametrize("kind", DETECTORS.values(), ids=DETECTORS)
+# Networks take seconds to train, and Patch SVDD takes pixels only: their own tests hold them to the same.
+UNTRAINED = {name: kind for name, kind in DETECTORS.items() if not issubclass(kind, TrainedDetector)}
+untrained = pytest.mark.parametrize("kind", UNTRAINED.values(), ids=UNTRAINED)
 # Those whose image score is the largest of the patch scores.
 BY_THE_WORST_PATCH = (SoftPatch, PatchCore, PaDiM)
 SMALL = {"image_size": 64, "crop": None, "device": "cpu", "batch_size": 4}
@@ -38,7 +42,7 @@ def test_the_constructor_stores_and_nothing_else(kind: type[Detector]) -> None:
     assert model.get_params()["seed"] == 7
 
 
-@detectors
+@untrained
 def test_settings_can_be_changed_and_copied_without_what_was_learnt(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
@@ -52,7 +56,7 @@ def test_settings_can_be_changed_and_copied_without_what_was_learnt(
     assert not hasattr(copy, "threshold_")
 
 
-@detectors
+@untrained
 def test_fit_returns_the_model_with_what_it_learnt(kind: type[Detector], synthetic: Synthetic) -> None:
     model = kind()
     before = model.get_params()
@@ -81,7 +85,7 @@ def test_what_is_not_fitted_says_so(kind: type[Detector], tmp_path: Path) -> Non
 
 
 # An ensemble cross-fits its members one by one; test_ensemble.py holds it to that.
-@pytest.mark.parametrize("kind", [kind for kind in DETECTORS.values() if kind is not Ensemble])
+@pytest.mark.parametrize("kind", [kind for kind in UNTRAINED.values() if kind is not Ensemble])
 def test_with_a_fold_for_every_image_each_is_scored_by_a_model_of_all_the_others(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
@@ -104,7 +108,7 @@ def test_no_training_image_is_scored_by_a_bank_that_holds_it(folds: int, synthet
     assert (model.score(synthetic(11).features.tensor())[1] == 0).all()
 
 
-@detectors
+@untrained
 def test_the_threshold_is_the_robust_one_of_the_unseen_scores(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
@@ -125,7 +129,7 @@ def test_good_images_pass_and_defective_ones_do_not_though_a_tenth_was_defective
     assert verdicts[:30].count("defect") <= 2
 
 
-@detectors
+@untrained
 def test_the_same_seed_gives_the_same_model_bit_for_bit(kind: type[Detector], synthetic: Synthetic) -> None:
     first, again, other = (kind(seed=seed).fit(synthetic(15)) for seed in (5, 5, 6))
     learnt, same = first._state(), again._state()
@@ -137,7 +141,7 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(kind: type[Detector], sy
     assert not np.array_equal(first.training_.scores, other.training_.scores)
 
 
-@detectors
+@untrained
 def test_fitting_leaves_the_embeddings_alone(kind: type[Detector], synthetic: Synthetic) -> None:
     embeddings = synthetic(15)
     before = embeddings.features.tensor().clone()
@@ -145,7 +149,7 @@ def test_fitting_leaves_the_embeddings_alone(kind: type[Detector], synthetic: Sy
     assert torch.equal(embeddings.features.tensor(), before)
 
 
-@detectors
+@untrained
 def test_suspects_are_the_training_images_that_look_worst_to_others(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:

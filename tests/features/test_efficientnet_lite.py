@@ -75,7 +75,7 @@ def test_an_unknown_layer_is_named_beside_those_that_exist() -> None:
 
 def test_an_unknown_backbone_is_named_beside_those_that_exist() -> None:
     with pytest.raises(
-        BackboneError, match=r"'resnet18'; there are efficientnet_lite0, .*timm:NAME and onnx:FILE"
+        BackboneError, match=r"'resnet18'; there are efficientnet_lite0, .*timm:NAME, onnx:FILE and pixels"
     ):
         make_backbone("resnet18")
 

@@ -45,19 +45,20 @@ class TrainedDetector(Detector, ABC):
     patience: int = 5
     validation_share: float = 0.1
 
-    def __post_init__(self) -> None:
-        self._unfinished: Path | None = None
-
     def fit(self, images: Any, *, cache: Path | str | None = None, **options: Any) -> Self:
         """Learn from images that nobody has cleaned; see `Detector.fit`.
 
         Where a cache is named, trainings under way are kept there too, and go when the fit is done: interrupted, it
         goes on at the last whole epoch.
         """
-        self._unfinished = None if cache is None else Path(cache) / f"training-{self._digest()}"
-        super().fit(images, cache=cache, **options)
-        if self._unfinished is not None:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
+        unfinished = None if cache is None else Path(cache) / f"training-{self._digest()}"
+        self._unfinished = unfinished
+        try:
+            super().fit(images, cache=cache, **options)
+        finally:
+            del self._unfinished
+        if unfinished is not None:
+            shutil.rmtree(unfinished, ignore_errors=True)
         return self
 
     def for_fewer(self, images: int, total: int) -> Self:
@@ -72,7 +73,7 @@ class TrainedDetector(Detector, ABC):
                 "model of the others, and that model is trained on some images and judged on another; add images"
             )
         copy = super().for_fewer(images, total)
-        copy._unfinished = self._unfinished
+        copy._unfinished = self._kept_in()
         return copy
 
     def check(self) -> None:
@@ -97,11 +98,8 @@ class TrainedDetector(Detector, ABC):
             patience=self.patience,
             seed=self.seed,
         )
-        checkpoint = (
-            Checkpoint(self._unfinished / f"{_fingerprint(features)}.safetensors")
-            if self._unfinished
-            else None
-        )
+        folder = self._kept_in()
+        checkpoint = Checkpoint(folder / f"{_fingerprint(features)}.safetensors") if folder else None
         train(
             network,
             lessons,
@@ -110,6 +108,10 @@ class TrainedDetector(Detector, ABC):
             progress=progress,
             title=f"training {self.system}",
         )
+
+    def _kept_in(self) -> Path | None:
+        """Return where trainings under way are kept; None without a cache, and outside of `fit`."""
+        return getattr(self, "_unfinished", None)
 
     def _digest(self) -> str:
         settings = json.dumps(
