@@ -149,7 +149,9 @@ def by_extraction(arguments: argparse.Namespace) -> dict[str, dict[str, Detector
     for system in arguments.detectors:
         name, settings = SYSTEMS[system]
         try:
-            model = make_detector(name, {"backbone": arguments.backbone, **settings})
+            # One that learns from pixels has no use for another backbone.
+            general = DETECTORS[name].backbone == Detector.backbone
+            model = make_detector(name, {"backbone": arguments.backbone, **settings} if general else settings)
             kind = json.dumps(identity(model.make_extractor()))
         except PatchSieveError as error:
             print(f"{system} is left out: {error}", flush=True)
