@@ -11,7 +11,7 @@ import torch
 
 from patchsieve.bank import CoresetChoice, IndexChoice, MemoryBank, renewed
 from patchsieve.decisions import robust_threshold
-from patchsieve.detectors import updating
+from patchsieve.detectors import crossfit, updating
 from patchsieve.detectors.base import Detector
 from patchsieve.errors import ImagesError
 from patchsieve.features import Embeddings, PatchFeatures
@@ -114,7 +114,7 @@ class BankDetector(Detector, ABC):
             else self.embed(images, strict=strict, progress=progress, extractor=self.extractor_)
         )
         fresh, hashes = updating.unseen(embeddings, self.training_.hashes)
-        scores, maps = updating.out_of_sample(
+        scores, maps = crossfit.by_folds(
             fresh.features, self.folds, self.seed, lambda others: self._updated(others).score
         )
         updated = self._updated(fresh.features, progress)

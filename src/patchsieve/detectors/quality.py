@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import torch
 
-from patchsieve.bank import MemoryBank, NearestNeighbours, WeightedNeighbours, renewed
+from patchsieve.bank import MemoryBank, NearestNeighbours, WeightedNeighbours
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import PatchFeatures
@@ -164,9 +164,7 @@ class QualitySoftPatch(BankDetector):
         """See `BankDetector.learn_more`."""
         for images in features.batches(_BATCH):
             self._follow(images)
-        self.bank_ = renewed(
-            self.bank_, features, seen=seen, method=self.coreset, seed=self.seed, progress=progress
-        )
+        super().learn_more(features, seen, progress)
 
     def _follow(self, images: torch.Tensor) -> None:
         """Move the averages and the bank towards images float32 `[B, H, W, C]`."""

@@ -1,6 +1,6 @@
 """What a fitted detector learns later: which images are new, how they score unseen, where defects are in them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,15 +8,13 @@ import numpy.typing as npt
 import torch
 
 from patchsieve.errors import ImagesError
-from patchsieve.features import Embeddings, PatchFeatures
+from patchsieve.features import Embeddings
 from patchsieve.images import ImageRecord, Mask, Skipped, content_hash, decode_mask
 
 Boxes = Sequence[tuple[float, float, float, float]]
-Scored = tuple[npt.NDArray[np.float32], torch.Tensor]
 
 # A patch belongs to a region that covers at least this share of its cell.
 _COVERED = 0.5
-_SCORING_BATCH = 16
 
 
 def unseen(embeddings: Embeddings, known: Sequence[str]) -> tuple[Embeddings, tuple[str, ...]]:
@@ -42,38 +40,6 @@ def unseen(embeddings: Embeddings, known: Sequence[str]) -> tuple[Embeddings, tu
         )
     chosen = replace(embeddings.take(list(fresh)), skipped=(*embeddings.skipped, *copies))
     return chosen, tuple(fresh.values())
-
-
-def out_of_sample(
-    features: PatchFeatures,
-    folds: int,
-    seed: int,
-    updated: Callable[[PatchFeatures], Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]],
-) -> Scored:
-    """Score each new image by the model updated with the others.
-
-    Args:
-        features: `[N, H, W, C]`, of the new images.
-        folds: into how many parts they are split; a single image is scored by the model as it was.
-        seed: of the split.
-        updated: gives the scoring of the model updated with some of them.
-
-    Returns:
-        Image scores float32 `[N]` and patch scores float32 `[N, H, W]`, on the CPU.
-    """
-    images, height, width, _ = features.shape
-    scores, maps = np.empty(images, dtype=np.float32), torch.empty(images, height, width)
-    order = np.random.default_rng(seed).permutation(images)
-    for fold in np.array_split(order, min(folds, images)):
-        score = updated(features.take(np.setdiff1d(order, fold)))
-        done = 0
-        for batch in features.take(fold).batches(_SCORING_BATCH):
-            part = fold[done : done + len(batch)]
-            image_scores, patch_scores = score(batch)
-            scores[part] = image_scores.cpu().numpy()
-            maps[torch.from_numpy(part)] = patch_scores.cpu()
-            done += len(batch)
-    return scores, maps
 
 
 def defect_patches(
