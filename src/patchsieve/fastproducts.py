@@ -29,12 +29,23 @@ def in_columns(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return torch.stack(columns, dim=-1)
 
 
-def half_square(rounded: torch.Tensor) -> torch.Tensor:
-    """Return half the squared lengths of rounded vectors `[N, C]` as columns `[N, NORM_COLUMNS]` of their type.
+def target_code(rounded: torch.Tensor) -> torch.Tensor:
+    """Extend vectors `[N, C]` in the fast type: a product with a `query_code` is half the squared distance.
 
-    With these the product of two vectors is half the squared distance of what they were rounded to. With the lengths of
-    what was rounded, the difference of two near vectors would drown in the rounding of their lengths.
+    It is the distance of what the vectors were rounded to. With the lengths of what was rounded, the difference of two
+    near vectors would drown in the rounding of their lengths.
     """
+    half = _half_square(rounded)
+    return torch.cat([-rounded, torch.ones_like(half), half], dim=1)
+
+
+def query_code(rounded: torch.Tensor) -> torch.Tensor:
+    """Extend vectors `[N, C]` to multiply them with those of `target_code`."""
+    half = _half_square(rounded)
+    return torch.cat([rounded, half, torch.ones_like(half)], dim=1)
+
+
+def _half_square(rounded: torch.Tensor) -> torch.Tensor:
     return in_columns(0.5 * rounded.float().square().sum(dim=-1), rounded.dtype)
 
 

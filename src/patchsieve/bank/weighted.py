@@ -2,7 +2,7 @@
 
 import torch
 
-from patchsieve.fastproducts import fast_dtype, half_square, smallest_columns
+from patchsieve.fastproducts import fast_dtype, query_code, smallest_columns, target_code
 from patchsieve.parallel import map_blocks
 
 # Points whose products are compared before any is measured, and how many such groups are measured.
@@ -32,8 +32,7 @@ class WeightedNeighbours:
         )
         centred = points[padded] - self._origin
         code = centred.to(fast_dtype(points.device))
-        half = half_square(code)
-        self._codes = torch.cat([-code, torch.ones_like(half), half], dim=1)
+        self._codes = target_code(code)
         self._strength = pulls[padded].square().reciprocal().to(code)[:, None]
 
     def search(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -44,9 +43,7 @@ class WeightedNeighbours:
 
     def _find(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         centred = queries - self._origin
-        code = centred.to(self._codes)
-        half = half_square(code)
-        codes = torch.cat([code, half, torch.ones_like(half)], dim=1)
+        codes = query_code(centred.to(self._codes))
         products = (self._codes @ codes.T).mul_(self._strength).view(-1, _GROUP, len(queries))
         groups = smallest_columns(products.amin(dim=1).T.float(), min(_GROUPS, len(products)))
         rows = torch.arange(len(queries), device=queries.device)[:, None]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from patchsieve.errors import ConfigError
-from patchsieve.fastproducts import fast_dtype, half_square, smallest_columns
+from patchsieve.fastproducts import fast_dtype, query_code, smallest_columns, target_code
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import Stage
@@ -133,16 +133,12 @@ class _Sample:
         row_of = torch.full((images,), -1)
         row_of[torch.from_numpy(chosen)] = torch.arange(len(chosen))
         code = drawn.to(fast_dtype(drawn.device))
-        half = half_square(code)
-        return cls(drawn, torch.cat([-code, torch.ones_like(half), half], dim=1), row_of, origin)
+        return cls(drawn, target_code(code), row_of, origin)
 
     def distances(self, image: int, patches: torch.Tensor, k: int) -> torch.Tensor:
         """Return the distance to the k-th nearest other image, float32 `[Q]`, of patches `[Q, C]` of one image."""
         queries = patches - self.origin
-        code = queries.to(self.codes)
-        half = half_square(code)
-        codes = torch.cat([code, half, torch.ones_like(half)], dim=1)
-        products = (self.codes @ codes.T).view(len(self), -1, len(queries))
+        products = (self.codes @ query_code(queries.to(self.codes)).T).view(len(self), -1, len(queries))
         by_image = products.amin(dim=1).T.float()
         own = int(self.row_of[image])
         if own >= 0:
