@@ -40,6 +40,7 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in DETECTORS},
     "softpatch-nearest": ("softpatch", {"discriminator": "nearest"}),
     "softpatch-gaussian": ("softpatch", {"discriminator": "gaussian"}),
+    "softpatch-mutual": ("softpatch", {"discriminator": "mutual"}),
     "softpatch-unweighted": ("softpatch", {"soft_weights": False}),
     "patchcore-random": ("patchcore", {"coreset": "random", "coreset_ratio": 0.01}),
     "denoised-0.1": ("denoised", {"drop": 0.1}),
