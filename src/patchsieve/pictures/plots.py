@@ -1,18 +1,14 @@
-"""Figures of scores as SVG text: the same numbers give the same bytes, and the text in them stays text.
-
-Colours are those of Okabe and Ito (2008), told apart with every kind of colour vision; hatching, markers and
-line styles repeat what the colours say, for a grey print. Matplotlib is imported on first use: it takes long.
-"""
+"""Figures of one model's scores as SVG text; the look of them is in `patchsieve.pictures.style`."""
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from patchsieve.pictures.overlay import ColourScale, heat_map
+from patchsieve.pictures.style import BLUE, GREY, INK, VERMILLION, svg_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer] | npt.NDArray[np.bool_]
 
-_BLUE, _VERMILLION, _GREY, _INK = "#0072B2", "#D55E00", "#767676", "#222222"
 _SCORE = "anomaly score (feature distance, no unit)"
 _BINS = 40
 # Scores further above the threshold than this many times its height over the lowest go into the last bin.
@@ -59,11 +54,11 @@ def score_histogram(
         axes.stairs(
             counts, edges, color=group.colour, linewidth=1.4, label=f"{group.name}: {group.scores.size}"
         )
-    axes.axvline(threshold, color=_INK, linestyle="--", linewidth=1, label=f"threshold: {threshold:.4g}")
+    axes.axvline(threshold, color=INK, linestyle="--", linewidth=1, label=f"threshold: {threshold:.4g}")
     axes.set_xlabel(f"{_SCORE}; the last bin holds all beyond" if gathered else _SCORE)
     axes.set_ylabel("images per bin")
     axes.legend(loc="upper right", edgecolor="none")
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def roc(labels: Labels, scores: Floats, threshold: float) -> str:
@@ -79,12 +74,12 @@ def roc(labels: Labels, scores: Floats, threshold: float) -> str:
     truth = np.asarray(labels).astype(bool)
     false_alarms, found, _ = roc_curve(truth, scores)
     figure, axes = _square("good images rejected (%)", "defective images found (%)")
-    axes.plot([0, 100], [0, 100], color=_GREY, linestyle=":", linewidth=1, label="guessing")
-    axes.plot(100 * false_alarms, 100 * found, color=_BLUE, label="all thresholds")
+    axes.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1, label="guessing")
+    axes.plot(100 * false_alarms, 100 * found, color=BLUE, label="all thresholds")
     alarm = np.asarray(scores) > threshold
     _operating_point(axes, float(alarm[~truth].mean()), float(alarm[truth].mean()))
     axes.legend(frameon=False, loc="lower right")
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def precision_recall(labels: Labels, scores: Floats, threshold: float) -> str:
@@ -101,14 +96,14 @@ def precision_recall(labels: Labels, scores: Floats, threshold: float) -> str:
     precision, recall, _ = precision_recall_curve(truth, scores)
     figure, axes = _square("defective images found (%)", "alarms that are right (%)")
     share = 100 * truth.mean()
-    axes.axhline(share, color=_GREY, linestyle=":", linewidth=1, label="guessing")
+    axes.axhline(share, color=GREY, linestyle=":", linewidth=1, label="guessing")
     # The last point is no threshold's but a convention: nothing found, every alarm right.
-    axes.step(100 * recall[:-1], 100 * precision[:-1], where="post", color=_BLUE, label="all thresholds")
+    axes.step(100 * recall[:-1], 100 * precision[:-1], where="post", color=BLUE, label="all thresholds")
     alarm = np.asarray(scores) > threshold
     if alarm.any():
         _operating_point(axes, float(alarm[truth].mean()), float(truth[alarm].mean()))
     axes.legend(frameon=False, loc="lower left")
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def ranked_scores(scores: Floats, threshold: float, sieved: Floats | None = None) -> str:
@@ -129,19 +124,19 @@ def ranked_scores(scores: Floats, threshold: float, sieved: Floats | None = None
     if sieved is not None:
         figure.clear()
         axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        below.vlines(ranks, 0, 100 * sieved[order], color=_GREY, linewidth=max(0.4, 300 / len(order) / 2))
+        below.vlines(ranks, 0, 100 * sieved[order], color=GREY, linewidth=max(0.4, 300 / len(order) / 2))
         below.set_ylabel("patches\nsieved (%)")
         below.set_ylim(0, None)
     suspect = ranked > threshold
-    axes.plot(ranks, ranked, color=_GREY, linewidth=1)
-    axes.plot(ranks[~suspect], ranked[~suspect], "o", color=_BLUE, markersize=3, label="below")
+    axes.plot(ranks, ranked, color=GREY, linewidth=1)
+    axes.plot(ranks[~suspect], ranked[~suspect], "o", color=BLUE, markersize=3, label="below")
     label = f"above the threshold: {int(suspect.sum())}"
-    axes.plot(ranks[suspect], ranked[suspect], "D", color=_VERMILLION, markersize=4, label=label)
-    axes.axhline(threshold, color=_INK, linestyle="--", linewidth=1, label="threshold")
+    axes.plot(ranks[suspect], ranked[suspect], "D", color=VERMILLION, markersize=4, label=label)
+    axes.axhline(threshold, color=INK, linestyle="--", linewidth=1, label="threshold")
     axes.set_ylabel("anomaly score")
     axes.legend(loc="upper right", edgecolor="none")
     figure.axes[-1].set_xlabel("training images, most suspicious first (rank)")
-    return _svg(figure)
+    return svg_text(figure)
 
 
 def colour_bar(scale: ColourScale, threshold: float) -> str:
@@ -155,7 +150,7 @@ def colour_bar(scale: ColourScale, threshold: float) -> str:
         axes.axvline(threshold, color="white", linewidth=2)
     axes.set_xticks(list(marks), list(marks.values()))
     axes.set_yticks([])
-    return _svg(figure)
+    return svg_text(figure)
 
 
 class _Group(NamedTuple):
@@ -168,13 +163,13 @@ class _Group(NamedTuple):
 def _groups(training: Floats | None, test: Floats | None, labels: Labels | None) -> list[_Group]:
     groups = []
     if training is not None:
-        groups.append(_Group("training images (out of sample)", training, _GREY))
+        groups.append(_Group("training images (out of sample)", training, GREY))
     if test is not None and labels is None:
-        groups.append(_Group("test images", test, _BLUE))
+        groups.append(_Group("test images", test, BLUE))
     elif test is not None:
         truth = np.asarray(labels).astype(bool)
-        groups.append(_Group("test images, good", test[~truth], _BLUE))
-        groups.append(_Group("test images, defective", test[truth], _VERMILLION, "////"))
+        groups.append(_Group("test images, good", test[~truth], BLUE))
+        groups.append(_Group("test images, defective", test[truth], VERMILLION, "////"))
     return [group for group in groups if group.scores.size]
 
 
@@ -203,18 +198,5 @@ def _square(across: str, up: str) -> tuple[Figure, Axes]:
 
 def _operating_point(axes: Axes, across: float, up: float) -> None:
     axes.plot(
-        100 * across, 100 * up, "D", color=_VERMILLION, markersize=7, clip_on=False, label="at the threshold"
+        100 * across, 100 * up, "D", color=VERMILLION, markersize=7, clip_on=False, label="at the threshold"
     )
-
-
-def _svg(figure: Figure) -> str:
-    from matplotlib import rc_context
-
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    text = StringIO()
-    # The salt fixes the ids, and no metadata means no date: equal figures are equal bytes.
-    with rc_context({"svg.hashsalt": "patchsieve", "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    # Without the XML prolog, whose DTD has an address, the text may also stand inside a page.
-    return text.getvalue().partition("<svg")[2].join(("<svg", ""))
