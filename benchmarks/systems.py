@@ -186,9 +186,7 @@ def run(
         if seed == 0:
             model.fit(learnt)
         else:
-            # Ranking needs no threshold, and finding one takes longer than all the rest.
-            model.extractor_, model.threshold_ = learnt.extractor, np.inf
-            model.learn(learnt.features)
+            model.fit_ranking(learnt)
     except PatchSieveError as error:
         print(f"{task.name} | {condition} | {model.system}: {error}", flush=True)
         return None

@@ -33,6 +33,21 @@ def bank_of(model: Detector) -> torch.Tensor:
     return model.bank_.origins
 
 
+@untrained
+def test_fitted_to_rank_it_scores_alike_and_refuses_what_needs_a_threshold(
+    kind: type[Detector], synthetic: Synthetic, tmp_path: Path
+) -> None:
+    learnt, held_out = synthetic(9), synthetic(4, seed=1)
+    model = kind().fit_ranking(learnt)
+    whole, ranked = kind().fit(learnt).predict(held_out), model.predict(held_out)
+    np.testing.assert_array_equal(ranked.scores, whole.scores)
+    np.testing.assert_array_equal(ranked.maps, whole.maps)
+    assert ranked.verdicts == ("good",) * 4
+    for refused in (model.suspects, lambda: model.save(tmp_path / "model.sieve")):
+        with pytest.raises(ConfigError, match="rank only"):
+            refused()
+
+
 @detectors
 def test_the_constructor_stores_and_nothing_else(kind: type[Detector]) -> None:
     layers = ["stage2", "stage3"]

@@ -107,7 +107,7 @@ class BankDetector(Detector, ABC):
         Raises:
             PatchSieveError: the images cannot be used, or nothing in them is new.
         """
-        self._require_fitted()
+        self._require_calibrated()
         embeddings = (
             images
             if isinstance(images, Embeddings)
@@ -159,7 +159,7 @@ class BankDetector(Detector, ABC):
         Raises:
             PatchSieveError: the images cannot be used, or what they show as defective is most of what is normal.
         """
-        self._require_fitted()
+        self._require_calibrated()
         if isinstance(images, Embeddings):
             found, batches = images.images, images.batches(self.batch_size)
         else:

@@ -143,6 +143,22 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         }
         return self
 
+    def fit_ranking(self, embeddings: Embeddings, progress: Progress = SILENT) -> Self:
+        """Learn from embeddings without looking for a threshold, which takes longer than all the rest.
+
+        `predict` then ranks images and calls none of them a defect; there are no `suspects`, and nothing to save. That
+        is enough for figures such as the AUROC.
+
+        Raises:
+            PatchSieveError: the images or the configuration cannot be used.
+        """
+        self.check()
+        _require_variety(embeddings)
+        self.extractor_ = embeddings.extractor
+        self.learn(embeddings.features, progress)
+        self.threshold_ = float("inf")
+        return self
+
     def embed(
         self,
         images: Any,
@@ -228,7 +244,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         Args:
             top: how many; None for those above the threshold.
         """
-        self._require_fitted()
+        self._require_calibrated()
         training = self.training_
         count = int((training.scores > self.threshold_).sum()) if top is None else top
         worst = np.argsort(-training.scores, kind="stable")[:count]
@@ -247,7 +263,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         Raises:
             ModelFileError: it cannot be written; nothing is left half-written.
         """
-        self._require_fitted()
+        self._require_calibrated()
         write_container(path, {**self._state(), **self.training_.tensors()}, header.describe(self))
 
     @classmethod
@@ -364,6 +380,14 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     def _require_fitted(self) -> None:
         if not hasattr(self, "threshold_"):
             raise ConfigError(f"this {type(self).__name__} is not fitted yet: call fit, or load a model")
+
+    def _require_calibrated(self) -> None:
+        self._require_fitted()
+        if not hasattr(self, "training_"):
+            raise ConfigError(
+                f"this {type(self).__name__} was fitted to rank only: it has no threshold and knows none of its "
+                "training images; use fit"
+            )
 
     def _score_batch(self, batch: Embeddings) -> Result:
         started = perf_counter()
