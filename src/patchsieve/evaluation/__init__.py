@@ -6,19 +6,29 @@ bool masks of the same shape; out come plain numbers, None where the data does n
 
 from patchsieve.evaluation.evaluate import Evaluation, evaluate
 from patchsieve.evaluation.metrics import (
+    ClassMetrics,
     ImageMetrics,
+    PixelMetrics,
+    Ranking,
     image_metrics,
     outlier_auroc,
     pixel_auroc,
+    pixel_metrics,
     precision_at_n,
+    rank_images,
 )
 
 __all__ = [
+    "ClassMetrics",
     "Evaluation",
     "ImageMetrics",
+    "PixelMetrics",
+    "Ranking",
     "evaluate",
     "image_metrics",
     "outlier_auroc",
     "pixel_auroc",
+    "pixel_metrics",
     "precision_at_n",
+    "rank_images",
 ]
