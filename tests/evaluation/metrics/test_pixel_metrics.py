@@ -1,5 +1,6 @@
 """The counted figures against scikit-learn on all pixels, and AUPRO against its definition written out."""
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -39,7 +40,7 @@ def aupro_by_definition(maps, masks, limit) -> float:
         overlap = np.mean([np.mean(region >= threshold) for region in regions])
         points.append((float(np.mean(good >= threshold)), float(overlap)))
     area = 0.0
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         end = min(x1, limit)
         if end > x0:
             y_end = y0 + (y1 - y0) * (end - x0) / (x1 - x0)

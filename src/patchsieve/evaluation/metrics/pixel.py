@@ -149,7 +149,8 @@ def _from_above(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _at_level(totals: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return how much there is at each level, from how much is there or above."""
-    return totals - np.append(totals[1:], 0)
+    at_level: npt.NDArray[Any] = totals - np.append(totals[1:], 0)
+    return at_level
 
 
 def _auroc(found: Counts, at_least: Counts, above: Counts, good: int) -> float:
