@@ -35,6 +35,7 @@ OPTIONAL = {
     "huggingface_hub",
     "FrEIA",
     "faiss",
+    "pyarrow",
     "ray",
 }
 PICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

@@ -135,7 +135,7 @@ def test_missing_path_and_unknown_layout(tmp_path: Path) -> None:
     with pytest.raises(ImagesError, match=r"cannot read .*nowhere: no such file"):
         read_images(tmp_path / "nowhere")
     with pytest.raises(
-        ImagesError, match=r"unknown layout 'mvtek': choose one of auto, visa, .*mvtec.*arrays"
+        ImagesError, match=r"unknown layout 'mvtek': choose one of auto, manifest, visa, .*mvtec.*arrays"
     ):
         read_images(tmp_path, layout="mvtek")
 

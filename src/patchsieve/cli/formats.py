@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from patchsieve.images import LAYOUTS
+
 # The names of all detectors. Not asked of the registry: help shall not wait for torch. A test holds the two together.
 SYSTEMS = (
     "softpatch",
@@ -20,7 +22,7 @@ SYSTEMS = (
 
 Layout = Annotated[
     str,
-    typer.Option("--layout", help="Folder layout: auto, mvtec, btad, visa, mtd, good_bad, course or folder."),
+    typer.Option("--layout", help=f"Layout of the images: auto, {', '.join(layout.name for layout in LAYOUTS)}."),
 ]
 Strict = Annotated[
     bool,

@@ -40,7 +40,7 @@ def find_images(folder: Path, *, recursive: bool = True) -> Found:
     """Find the image files of a folder.
 
     Hidden files and folders and the litter of operating systems are passed over in silence. Links are followed;
-    a file or folder that is reached twice, by whatever way, counts once, so a cycle of links comes to its end.
+    a file or folder that is reached twice, by whatever way, counts once; links to a folder that holds them are not.
 
     Raises:
         ImagesError: the folder, or one below it, cannot be listed.
@@ -60,7 +60,11 @@ def find_images(folder: Path, *, recursive: bool = True) -> Found:
                 _take(entry, current, real, folder, seen, found)
         if recursive:
             # Last in, first out: real folders are walked before links to them.
-            waiting.extend(current / entry.name for entry in reversed(listing) if _is_folder(entry))
+            waiting.extend(
+                current / entry.name
+                for entry in reversed(listing)
+                if _is_folder(entry) and not _leads_up(entry)
+            )
     found.images.sort(key=lambda path: natural_key(path.relative_to(folder).as_posix()))
     return found
 
@@ -85,7 +89,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders directly below a folder, links included, in natural order. Raises `ImagesError`."""
-    below = [folder / entry.name for entry in entries(folder) if _is_folder(entry)]
+    below = [folder / entry.name for entry in entries(folder) if _is_folder(entry) and not _leads_up(entry)]
     return sorted(below, key=lambda path: natural_key(path.name))
 
 
@@ -113,6 +117,14 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
+
+
+def _leads_up(entry: "os.DirEntry[str]") -> bool:
+    """Say whether a folder is a link to one that holds it: all in there would be met a second time, as its own."""
+    if not entry.is_symlink():
+        return False
+    target, here = os.path.realpath(entry.path), os.path.realpath(Path(entry.path).parent)
+    return here == target or here.startswith(target.rstrip(os.sep) + os.sep)
 
 
 def _take(

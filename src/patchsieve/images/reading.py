@@ -15,7 +15,7 @@ from patchsieve.images.arrays import LAYOUT as ARRAYS
 from patchsieve.images.arrays import from_arrays
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
 from patchsieve.images.folders import name_below, subfolders
-from patchsieve.images.layouts import LAYOUTS, Layout
+from patchsieve.images.layouts import LAYOUTS, Layout, manifest, specific_layout
 from patchsieve.images.order import in_order
 
 AUTO = "auto"
@@ -26,20 +26,22 @@ Source = ImageSet | PathLike | ArrayLike | Iterable[PathLike] | Iterable[ArrayLi
 
 
 def read_images(source: Source, layout: str = AUTO) -> ImageSet:
-    """Return the images of a source as a set; nothing is decoded yet, except for arrays.
+    """Return the images of a source as a set; no image is decoded yet, except for arrays.
 
     ```python
     train = read_images("line7/2026-11/")           # a folder nobody sorted, or any known layout
     today = read_images(["a.png", "b.png", "new/"])  # files and folders, each image once
+    parts = read_images("parts.csv")                 # a manifest
     frames = read_images(array)                      # [N, H, W, 3], or a list of arrays or Pillow images
     ```
 
     Args:
         source: a folder, a file, or a list of such; an array `[N, H, W, 3]`, `[N, H, W, 4]`, `[N, H, W]`,
             `[H, W, 3]` or `[H, W]`, a Pillow image, or a list of arrays or Pillow images; an `ImageSet` is
-            returned as it is. A file that is named on its own may have any ending.
-        layout: "auto" recognises the layout of each folder, the most specific first; or the name of one:
-            "visa", "mtd", "course", "btad", "mvtec", "good_bad", "folder", and "arrays" for arrays.
+            returned as it is. A file that is named on its own may have any ending; one in .csv or .parquet is a
+            manifest, see `patchsieve.images.layouts.manifest`.
+        layout: "auto" recognises the layout of each folder, the most specific first; or the name of one of
+            `LAYOUTS`, and "arrays" for arrays.
 
     Raises:
         ImagesError: nothing is there, no image is in it, the layout is unknown or does not fit, the folder
@@ -90,18 +92,17 @@ def _read_path(path: Path, layout: str) -> ImageSet:
     except OSError as error:
         raise ImagesError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     if not path.is_dir():
+        if layout == manifest.name or (layout == AUTO and manifest.recognises(path)):
+            return manifest.read(path)
         return ImageSet(path.parent, "folder", (ImageRecord(name_below(path, path.parent), path),))
     return _recognised(path) if layout == AUTO else _forced(path, layout)
 
 
 def _recognised(root: Path) -> ImageSet:
-    specific = LAYOUTS[:-1]
-    for layout in specific:
-        if layout.recognises(root):
-            return layout.read(root)
-    inside = [
-        below.name for below in subfolders(root) if any(layout.recognises(below) for layout in specific)
-    ]
+    layout = specific_layout(root)
+    if layout is not None:
+        return layout.read(root)
+    inside = [below.name for below in subfolders(root) if specific_layout(below) is not None]
     if inside:
         named = ", ".join(inside)
         raise ImagesError(
@@ -110,7 +111,7 @@ def _recognised(root: Path) -> ImageSet:
         )
     if not LAYOUTS[-1].recognises(root):
         expected = "; ".join(
-            f"{one.name}: {one.expects}" for one in specific if one.expects.startswith("train")
+            f"{one.name}: {one.expects}" for one in LAYOUTS if one.expects.startswith("train")
         )
         raise ImagesError(
             f"{root} has train/ and test/, but their folders are of no known layout ({expected}): rename them, "

@@ -11,7 +11,7 @@ from patchsieve.images.order import in_order, natural_key
 
 
 class Layout(Protocol):
-    """One way to lay out a folder of images; the modules of `patchsieve.images.layouts` are such."""
+    """One way to lay out images; the modules of `patchsieve.images.layouts` are such."""
 
     @property
     def name(self) -> str:
@@ -19,10 +19,10 @@ class Layout(Protocol):
 
     @property
     def expects(self) -> str:
-        """The folders it needs, in one line for people."""
+        """The folders or files it needs, in one line for people."""
 
     def recognises(self, root: Path) -> bool:
-        """Say whether `root` is laid out this way, from the names of folders alone. Raises `ImagesError`."""
+        """Say whether `root` is laid out this way, from names alone. Raises `ImagesError`."""
 
     def read(self, root: Path) -> ImageSet:
         """Read `root` as this layout. Raises `ImagesError` when there is no image in it."""

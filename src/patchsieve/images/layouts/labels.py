@@ -37,7 +37,7 @@ def is_bad(folder: Path) -> bool:
 
 
 class Masks:
-    """The masks of one class, found by the stem of their image: `<stem>_mask.*` or `<stem>.*`.
+    """The masks of one class, found by the stem of their image: `<stem>_mask.*`, `<stem>.*`, or all in `<stem>/`.
 
     Case and the form of accents may differ between image and mask; an exact match wins.
     """
@@ -45,18 +45,28 @@ class Masks:
     def __init__(self, folder: Path | None) -> None:
         self._exact: dict[str, Path] = {}
         self._folded: dict[str, Path] = {}
-        for path in find_images(folder).images if folder else ():
-            stem = path.relative_to(folder).with_suffix("").as_posix() if folder else ""
-            self._exact.setdefault(stem, path)
-            self._folded.setdefault(folded(stem), path)
+        if folder is None:
+            return
+        files = find_images(folder).images
+        for path in files:
+            self._add(path.relative_to(folder).with_suffix("").as_posix(), path)
+        for path in files:
+            if path.parent != folder:
+                self._add(path.parent.relative_to(folder).as_posix(), path.parent)
+
+    def _add(self, stem: str, path: Path) -> None:
+        self._exact.setdefault(stem, path)
+        self._folded.setdefault(folded(stem), path)
 
     def of(self, image: Path, folder: Path) -> Path | None:
-        """Return the mask of an image that lies in the class's `folder`, None where there is none."""
+        """Return the mask of an image that lies in the class's `folder`, a file or a folder of several, or None."""
         stem = image.relative_to(folder).with_suffix("").as_posix()
         for known, key in ((self._exact, stem), (self._folded, folded(stem))):
             for candidate in (f"{key}_mask", key):
-                if candidate in known:
-                    return known[candidate]
+                mask = known.get(candidate)
+                # Where images lie in a folder of the image's own name, so do their masks, and those are not its.
+                if mask is not None and not (mask.is_dir() and image.with_suffix("").is_dir()):
+                    return mask
         return None
 
 

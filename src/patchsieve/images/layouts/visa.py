@@ -4,15 +4,14 @@ Without it Data/Images/{Normal,Anomaly} and Data/Masks/Anomaly say the labels, a
 Source: Zou et al., SPot-the-difference self-supervised pre-training for anomaly detection, ECCV 2022.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from patchsieve.errors import ImagesError
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped, Split
 from patchsieve.images.folders import child, find_images, name_below
 from patchsieve.images.layouts.contract import image_set
 from patchsieve.images.layouts.labels import Masks
+from patchsieve.images.layouts.tables import read_table
 from patchsieve.images.order import folded
 
 name = "visa"
@@ -46,15 +45,7 @@ def _rows(root: Path) -> list[dict[str, str]]:
     path = root.parent / "split_csv" / "1cls.csv"
     if not path.is_file():
         return []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise ImagesError(f"{path}: no column {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
-            return [row for row in reader if row["object"] == root.name]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ImagesError(f"{path}: cannot be read as CSV: {error}") from error
+    return [row for row in read_table(path, COLUMNS, COLUMNS) if row["object"] == root.name]
 
 
 def _from_rows(rows: list[dict[str, str]], root: Path, skipped: list[Skipped]) -> Iterator[ImageRecord]:
