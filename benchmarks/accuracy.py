@@ -114,7 +114,7 @@ def contaminated(
 ) -> tuple[list[ImageRecord], list[ImageRecord]]:
     """Return what is learnt from and what is judged by in one of the conditions clean, no overlap and overlap."""
     share = 0.0 if condition == "clean" else noise
-    noisy, _ = inject_noise(images, share, overlap=condition == "overlap", seed=seed)
+    noisy, _ = inject_noise(images, share, overlap="same" if condition == "overlap" else "none", seed=seed)
     train, test = ([record for record in noisy if record.split == split] for split in ("train", "test"))
     return train, test
 

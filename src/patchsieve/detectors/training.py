@@ -84,7 +84,11 @@ class TrainingRecord:
             "root": str(self.images.root.absolute()),
             "layout": self.images.layout,
             "images": [
-                [record.name, None if record.path is None else str(record.path.absolute())]
+                # A copy that differs from its file cannot be found again as a file.
+                [
+                    record.name,
+                    str(record.path.absolute()) if record.path and not record.augmentations else None,
+                ]
                 for record in self.images
             ],
             "sha256": list(self.hashes),

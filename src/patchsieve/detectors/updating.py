@@ -88,7 +88,7 @@ def defect_patches(
 def _region(record: ImageRecord, size: tuple[int, int], boxes: Boxes) -> Mask | None:
     """Return where the defect is, bool `[h, w]` in the pixels of the image, None where nobody has said."""
     if not boxes:
-        return None if record.mask is None else decode_mask(record.mask, size)
+        return None if record.mask is None else decode_mask(record, size)
     region = np.zeros(size, dtype=bool)
     for left, top, right, bottom in boxes:
         rows = slice(max(0, int(top)), max(0, int(np.ceil(bottom))))

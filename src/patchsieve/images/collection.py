@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from patchsieve.images.augmentation import Augmentation
+
 Split = Literal["train", "test"]
 Pixels = npt.NDArray[np.uint8]
 
@@ -24,6 +26,8 @@ class ImageRecord:
         defect: the layout's name of the defect class, e.g. "scratch"; None for good and unlabelled images.
         mask: file of the ground-truth mask (non-zero is defective), None where there is none.
         pixels: uint8 RGB `[H, W, 3]` for an image that never was a file, else None.
+        augmentations: how the image differs from its file or its pixels, and from its mask's file; applied one
+            upon the other when it is decoded.
     """
 
     name: str
@@ -33,6 +37,7 @@ class ImageRecord:
     defect: str | None = None
     mask: Path | None = None
     pixels: Pixels | None = field(default=None, repr=False, compare=False)
+    augmentations: tuple[Augmentation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from patchsieve.errors import BrokenImageError, ImagesError
+from patchsieve.images.augmentation import augmented, augmented_mask
 from patchsieve.images.collection import ImageRecord, Pixels
 from patchsieve.images.opening import MAX_PIXELS, in_words, open_file, open_header, orientation_of
 from patchsieve.images.rgb import over_white, rgb_from_array
@@ -25,6 +26,7 @@ def decode(source: ImageRecord | Path | str, *, max_pixels: int = MAX_PIXELS) ->
       the values of the one image. 32-bit integers are taken to hold 16-bit values, as cameras store them; a
       12-bit TIFF is scaled by 4095. See `patchsieve.images.rgb` for what is refused.
     - The EXIF orientation is applied. Of several frames or pages the first one is taken.
+    - A record's augmentations are applied last.
 
     The array is new and may be written to, but for a record with uint8 RGB pixels, which gets its own back.
 
@@ -39,7 +41,7 @@ def decode(source: ImageRecord | Path | str, *, max_pixels: int = MAX_PIXELS) ->
         path = Path(source)
     elif source.pixels is not None:
         with in_words(Path(source.name), "array"):
-            return rgb_from_array(source.pixels)
+            return augmented(rgb_from_array(source.pixels), source.augmentations)
     elif source.path is not None:
         path = source.path
     else:
@@ -47,34 +49,44 @@ def decode(source: ImageRecord | Path | str, *, max_pixels: int = MAX_PIXELS) ->
     with open_file(path) as stream:
         image = open_header(stream, path, max_pixels)
         with in_words(path, image.format or "image"):
-            return pixels_of(image)
+            pixels = pixels_of(image)
+    return augmented(pixels, source.augmentations) if isinstance(source, ImageRecord) else pixels
 
 
 def decode_mask(
-    path: Path | str, shape: tuple[int, int] | None = None, *, max_pixels: int = MAX_PIXELS
+    source: ImageRecord | Path | str,
+    shape: tuple[int, int] | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Mask:
     """Return a ground-truth mask as bool `[H, W]`; every pixel that is not black is defective.
 
     In a palette image the colour counts, not its index; in one with an alpha channel transparent pixels are
     not defective. The mask is turned by its own EXIF orientation only: masks are drawn on the image as it is
-    shown, and `decode` gives the image as it is shown.
+    shown, and `decode` gives the image as it is shown. Where a record's augmentations move its image, they move
+    its mask too.
 
     Args:
-        path: the mask's file.
+        source: the mask's file, or a record that has one.
         shape: (height, width) of the decoded image that the mask belongs to, to be checked.
         max_pixels: refuse larger masks from their header.
 
     Raises:
-        BrokenImageError: the file cannot be decoded, or its size is not `shape`.
+        BrokenImageError: the record has no mask, the file cannot be decoded, or its size is not `shape`.
     """
-    path = Path(path)
+    if not isinstance(source, ImageRecord):
+        path = Path(source)
+    elif source.mask is not None:
+        path = source.mask
+    else:
+        raise BrokenImageError(source.path or Path(source.name), "the record has no mask")
     with open_file(path) as stream:
         image = open_header(stream, path, max_pixels)
         with in_words(path, image.format or "image"):
             mask = _upright(_not_black(image), orientation_of(image))
     if shape is not None and mask.shape != tuple(shape):
         raise BrokenImageError(path, _size_reason(mask.shape, shape))
-    return mask
+    return augmented_mask(mask, source.augmentations) if isinstance(source, ImageRecord) else mask
 
 
 def pixels_of(image: Image.Image) -> Pixels:

@@ -4,6 +4,6 @@ In come folders of labelled images and a list of systems and conditions; out com
 experiment, kept in one file so that a stopped grid continues and nothing is done twice.
 """
 
-from patchsieve.evaluation.bench.cells import METRICS, Cell, CellResult, Condition, Overlap, System
+from patchsieve.evaluation.bench.cells import METRICS, Cell, CellResult, Condition, System
 
-__all__ = ["METRICS", "Cell", "CellResult", "Condition", "Overlap", "System"]
+__all__ = ["METRICS", "Cell", "CellResult", "Condition", "System"]

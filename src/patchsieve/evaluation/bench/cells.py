@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-# How an image that is learnt from as noise stays among the test images.
-Overlap = Literal["none", "same", "gaussian_noise", "noise_and_blur", "rotation", "affine"]
+from patchsieve.images import Overlap
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from patchsieve.errors import ConfigError
-from patchsieve.evaluation.bench.cells import Cell, Condition, Overlap, System
+from patchsieve.evaluation.bench.cells import Cell, Condition, System
+from patchsieve.images import Overlap
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import dataclass
 
 from patchsieve.errors import BrokenImageError
+from patchsieve.images.augmentation import augmented
 from patchsieve.images.collection import ImageRecord, Pixels
 from patchsieve.images.decoding import decode, decode_mask, pixels_of
-from patchsieve.images.hashing import pixel_hash
+from patchsieve.images.hashing import augmented_hash, content_hash, pixel_hash
 from patchsieve.images.opening import Header, header_of, in_words, open_file, open_header
 
 
@@ -17,7 +18,7 @@ class Facts:
     Attributes:
         record: the image.
         header: what its file says of itself; "array" is the format of an image without a file.
-        file_hash: SHA-256 of the file's bytes; of the pixels where there is no file.
+        file_hash: `content_hash` of the record.
         pixel_hash: SHA-256 of the decoded pixels.
         brightest: the highest value of the decoded pixels, 0 to 255.
         mask_problem: why the mask cannot be used, None where it can or where there is none.
@@ -39,7 +40,7 @@ def look(record: ImageRecord, max_pixels: int) -> Facts | BrokenImageError:
         return error
     by_pixels = pixel_hash(pixels)
     problem = _mask_problem(record, pixels, max_pixels)
-    return Facts(record, header, file_hash or by_pixels, by_pixels, int(pixels.max()), problem)
+    return Facts(record, header, file_hash or content_hash(record), by_pixels, int(pixels.max()), problem)
 
 
 def _read(record: ImageRecord, max_pixels: int) -> tuple[Header, str, Pixels]:
@@ -53,14 +54,15 @@ def _read(record: ImageRecord, max_pixels: int) -> tuple[Header, str, Pixels]:
         image = open_header(stream, record.path, max_pixels)
         header = header_of(image)
         with in_words(record.path, header.format):
-            return header, file_hash, pixels_of(image)
+            pixels = augmented(pixels_of(image), record.augmentations)
+            return header, augmented_hash(file_hash, record.augmentations), pixels
 
 
 def _mask_problem(record: ImageRecord, pixels: Pixels, max_pixels: int) -> str | None:
     if record.mask is None:
         return None
     try:
-        mask = decode_mask(record.mask, (pixels.shape[0], pixels.shape[1]), max_pixels=max_pixels)
+        mask = decode_mask(record, (pixels.shape[0], pixels.shape[1]), max_pixels=max_pixels)
     except BrokenImageError as error:
         return error.reason
     return None if mask.any() else "the mask is empty, though the image is labelled defective"
