@@ -1,7 +1,7 @@
 """Pixels come in: folders, files and arrays become an `ImageSet`, and its images become pixels.
 
-In goes whatever a user has: a folder in a known layout (MVTec AD, BTAD, VisA, magnetic tiles, good/bad, course) or
-in none, files, arrays, Pillow images. Out comes an `ImageSet` of `ImageRecord`s, each with name, split, label and
+In goes whatever a user has: a folder in a known layout (MVTec AD, BTAD, VisA, good/bad, ...) or in none, a manifest,
+files, arrays, Pillow images. Out comes an `ImageSet` of `ImageRecord`s, each with name, split, label and
 mask, from which `decode` gives uint8 RGB `[H, W, 3]`, upright, and `decode_mask` bool `[H, W]`. `inspect_images`
 says what can spoil the work, `inject_noise` spoils it on purpose and writes down how.
 
@@ -10,6 +10,7 @@ backbone's input, needs torch and is imported by those who need it.
 """
 
 from patchsieve.images.augmentation import Augmentation
+from patchsieve.images.categories import Categories, read_categories
 from patchsieve.images.collection import ImageRecord, ImageSet, Pixels, Skipped, Split
 from patchsieve.images.decoding import Mask, decode, decode_mask
 from patchsieve.images.duplicates import distinct
@@ -21,12 +22,14 @@ from patchsieve.images.noise import apply_manifest, inject_noise
 from patchsieve.images.noise_manifest import Manifest, ManifestEntry, Overlap, TooFew
 from patchsieve.images.opening import MAX_PIXELS, Header, probe
 from patchsieve.images.reading import read_images
+from patchsieve.images.splitting import split_images
 
 __all__ = [
     "EXCLUDED",
     "LAYOUTS",
     "MAX_PIXELS",
     "Augmentation",
+    "Categories",
     "ClassCount",
     "Duplicates",
     "Header",
@@ -51,7 +54,9 @@ __all__ = [
     "inject_noise",
     "inspect_images",
     "probe",
+    "read_categories",
     "read_exclusions",
     "read_images",
+    "split_images",
     "without",
 ]

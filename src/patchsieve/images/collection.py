@@ -24,7 +24,8 @@ class ImageRecord:
         split: "train" or "test" where the layout has splits, else None.
         defective: whether the image is labelled as holding a defect; None where nobody has said.
         defect: the layout's name of the defect class, e.g. "scratch"; None for good and unlabelled images.
-        mask: file of the ground-truth mask (non-zero is defective), None where there is none.
+        mask: file of the ground-truth mask (non-zero is defective), or folder of several that are joined; None where
+            there is none. `decode_mask` reads both.
         pixels: uint8 RGB `[H, W, 3]` for an image that never was a file, else None.
         augmentations: how the image differs from its file or its pixels, and from its mask's file; applied one
             upon the other when it is decoded.

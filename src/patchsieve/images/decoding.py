@@ -11,7 +11,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.images.augmentation import augmented, augmented_mask
 from patchsieve.images.collection import ImageRecord, Pixels
-from patchsieve.images.opening import MAX_PIXELS, in_words, open_file, open_header, orientation_of
+from patchsieve.images.folders import find_images
+from patchsieve.images.opening import MAX_PIXELS, in_words, open_file, open_header, orientation_of, probe
 from patchsieve.images.rgb import over_white, rgb_from_array
 
 Mask = npt.NDArray[np.bool_]
@@ -67,8 +68,10 @@ def decode_mask(
     its mask too.
 
     Args:
-        source: the mask's file, or a record that has one.
-        shape: (height, width) of the decoded image that the mask belongs to, to be checked.
+        source: the mask's file, or a folder of masks of the same image, of which the union is taken; or a record
+            that has one of these.
+        shape: (height, width) of the decoded image that the mask belongs to, to be checked; of a record, by
+            default, what the header of its image says.
         max_pixels: refuse larger masks from their header.
 
     Raises:
@@ -80,10 +83,9 @@ def decode_mask(
         path = source.mask
     else:
         raise BrokenImageError(source.path or Path(source.name), "the record has no mask")
-    with open_file(path) as stream:
-        image = open_header(stream, path, max_pixels)
-        with in_words(path, image.format or "image"):
-            mask = _upright(_not_black(image), orientation_of(image))
+    if shape is None and isinstance(source, ImageRecord):
+        shape = _shape(source, max_pixels)
+    mask = _union(path, max_pixels) if path.is_dir() else _one_mask(path, max_pixels)
     if shape is not None and mask.shape != tuple(shape):
         raise BrokenImageError(path, _size_reason(mask.shape, shape))
     return augmented_mask(mask, source.augmentations) if isinstance(source, ImageRecord) else mask
@@ -106,6 +108,39 @@ def pixels_of(image: Image.Image) -> Pixels:
         pixels = np.asarray(image.convert("RGB"))
     # Pillow hands out read-only memory, of which torch complains.
     return np.require(_upright(pixels, orientation_of(image)), requirements=("C", "W"))
+
+
+def _shape(record: ImageRecord, max_pixels: int) -> tuple[int, int] | None:
+    if record.pixels is not None:
+        return record.pixels.shape[0], record.pixels.shape[1]
+    if record.path is None:
+        return None
+    header = probe(record.path, max_pixels=max_pixels)
+    return header.height, header.width
+
+
+def _union(folder: Path, max_pixels: int) -> Mask:
+    with in_words(folder, "folder"):
+        files = find_images(folder, recursive=False).images
+    if not files:
+        raise BrokenImageError(folder, "a folder without a mask in it")
+    first, *others = files
+    union = _one_mask(first, max_pixels)
+    for path in others:
+        mask = _one_mask(path, max_pixels)
+        if mask.shape != union.shape:
+            raise BrokenImageError(
+                path, f"its size differs from that of {first.name}, a mask of the same image"
+            )
+        union |= mask
+    return union
+
+
+def _one_mask(path: Path, max_pixels: int) -> Mask:
+    with open_file(path) as stream:
+        image = open_header(stream, path, max_pixels)
+        with in_words(path, image.format or "image"):
+            return _upright(_not_black(image), orientation_of(image))
 
 
 def _intensity_bits(image: Image.Image) -> int:

@@ -27,7 +27,9 @@ def split_images(images: ImageSet, test_share: float, *, seed: int) -> ImageSet:
     if any(record.split is not None for record in images):
         raise ImagesError(f"{images.root} (layout {images.layout}) has a split already")
     if not 0 < test_share < 1:
-        raise ImagesError(f"the share of test images {test_share} must lie between 0 and 1; 0.25 is a usual one")
+        raise ImagesError(
+            f"the share of test images {test_share} must lie between 0 and 1; 0.25 is a usual one"
+        )
     good = [record for record in images if record.defective is False]
     defective = [record for record in images if record.defective]
     if len(good) < 2 or not defective:

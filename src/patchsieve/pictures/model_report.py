@@ -120,7 +120,7 @@ def report_images(result: Result, indices: Sequence[int]) -> tuple[ReportImage, 
         mask: Mask | None = None
         if record.mask is not None:
             with suppress(BrokenImageError):  # the evaluation's notes name it
-                mask = decode_mask(record.mask)
+                mask = decode_mask(record)
         left, top, right, bottom = result.boxes[index].tolist()
         image = ReportImage(
             name=record.name,
