@@ -428,6 +428,41 @@ def test_in_masks_the_colour_of_a_palette_counts_and_transparent_is_not_defectiv
     assert decode_mask(saved(tmp_path, "a.png", Image.fromarray(colours))).tolist() == [[True, False, False]]
 
 
+@given(masks=st.integers(1, 4).flatmap(lambda count: arrays(np.bool_, (count, 5, 7))))
+def test_a_folder_of_masks_is_all_of_them_together(folder: Path, masks: np.ndarray) -> None:
+    kinds = folder / "kinds"
+    kinds.mkdir(exist_ok=True)
+    for path in kinds.iterdir():
+        path.unlink()
+    for index, mask in enumerate(masks):
+        Image.fromarray(np.where(mask, np.uint8(100 + index), np.uint8(0))).save(kinds / f"{index:03}.png")
+    (kinds / ".DS_Store").write_bytes(b"Bud1")
+    assert np.array_equal(decode_mask(kinds, (5, 7)), masks.any(axis=0))
+
+
+def test_a_folder_of_masks_that_cannot_be_one_mask(tmp_path: Path) -> None:
+    with pytest.raises(BrokenImageError, match="a folder without a mask in it"):
+        decode_mask(tmp_path)
+    saved(tmp_path, "000.png", Image.new("L", (4, 4), 255))
+    saved(tmp_path, "001.png", Image.new("L", (4, 5), 255))
+    with pytest.raises(BrokenImageError, match=r"001\.png: its size differs from that of 000\.png"):
+        decode_mask(tmp_path)
+    (tmp_path / "001.png").write_bytes(b"")
+    with pytest.raises(BrokenImageError, match=r"001\.png: an empty file"):
+        decode_mask(tmp_path)
+
+
+def test_the_mask_of_a_record_must_have_the_size_of_its_image_as_it_is_shown(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    image = saved(tmp_path, "image.jpg", Image.new("RGB", (8, 6)), exif=turned)
+    upright = ImageRecord("image", image, mask=saved(tmp_path, "upright.png", Image.new("L", (6, 8), 9)))
+    lying = ImageRecord("image", image, mask=saved(tmp_path, "lying.png", Image.new("L", (8, 6), 9)))
+    assert decode_mask(upright).shape == (8, 6)
+    with pytest.raises(BrokenImageError, match="drawn on the image before its rotation"):
+        decode_mask(lying)
+
+
 def test_a_mask_of_another_size_names_both_and_the_likely_cause(tmp_path: Path) -> None:
     path = saved(tmp_path, "mask.png", Image.new("L", (8, 6)))
     with pytest.raises(BrokenImageError, match=r"mask is 8 x 6 pixels, its image 9 x 6 \(width x height\)$"):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchsieve.errors import ImagesError
-from patchsieve.images.folders import child, find_images, name_below
+from patchsieve.images.folders import child, find_images, name_below, subfolders
 from patchsieve.images.order import natural_key
 
 
@@ -134,3 +134,14 @@ def test_a_name_can_always_be_written_as_utf_8(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9.png")
     assert name_below(path, tmp_path) == "caf\\xe9.png"
     assert name_below(tmp_path / "sub" / "café.png", tmp_path) == "sub/café.png"
+
+
+def test_a_link_to_a_folder_that_holds_it_is_not_followed(tmp_path: Path) -> None:
+    for name in ("good/1.png", "bad/2.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "good" / "up").symlink_to(tmp_path)
+    (tmp_path / "all").symlink_to(tmp_path)
+    (tmp_path / "beside").symlink_to(tmp_path / "bad")
+    assert find_images(tmp_path / "good").images == [tmp_path / "good" / "1.png"]
+    assert [path.name for path in subfolders(tmp_path)] == ["bad", "beside", "good"]
