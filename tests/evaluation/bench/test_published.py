@@ -10,7 +10,6 @@ from patchsieve.evaluation.bench.published import (
     PublishedTable,
     Source,
     compared,
-    gaps,
     published,
     published_tables,
 )
@@ -134,7 +133,7 @@ def test_an_average_alone_needs_all_categories() -> None:
     assert compared(results[:2], BTAD) == []
 
 
-def test_other_conditions_failures_and_gaps_in_the_results_do_not_count() -> None:
+def test_other_conditions_failures_and_missing_figures_do_not_count() -> None:
     assert (
         compared(
             [
@@ -177,38 +176,5 @@ def test_data_sets_are_kept_apart() -> None:
     ]
 
 
-def test_the_gap_is_noisy_minus_clean_of_the_same_seeds() -> None:
-    clean, noisy = Condition(0.0, "none", 0), Condition(0.1, "none", 0)
-    results = [
-        result("patchcore", "01", 0.9, clean),
-        result("patchcore", "01", 0.7, Condition(0.0, "none", 1)),
-        result("patchcore", "01", 0.8, noisy),
-        result("patchcore", "01", 0.4, Condition(0.1, "none", 2)),
-        result("patchcore", "02", 1.0, clean),
-        result("patchcore", "02", 0.6, noisy),
-        result("patchcore", "03", 1.0, clean),
-    ]
-    rows = gaps(results, "image_auroc")
-    assert [(row.category, row.clean, row.noisy, row.seeds) for row in rows] == [
-        ("01", 0.9, 0.8, 1),
-        ("02", 1.0, 0.6, 1),
-        ("mean", pytest.approx(0.95), pytest.approx(0.7), 1),
-    ]
-    assert [row.gap for row in rows] == pytest.approx([-0.1, -0.4, -0.25])
-    assert {(row.noise, row.overlap, row.spread) for row in rows} == {(0.1, "none", None)}
-
-
-def test_the_spread_of_a_gap_is_that_of_its_differences() -> None:
-    results = [
-        result("patchcore", "01", value, Condition(noise, "none", seed))
-        for noise, values in ((0.0, (0.9, 0.8)), (0.1, (0.7, 0.7)))
-        for seed, value in enumerate(values)
-    ]
-    first, mean = gaps(results, "image_auroc")
-    assert (first.category, mean.category) == ("01", "mean")
-    assert first.spread == mean.spread == pytest.approx(0.1 / 2**0.5)
-
-
 def test_no_results_no_rows() -> None:
     assert compared([], BTAD) == []
-    assert gaps([result("patchcore", "01", 0.9)], "image_auroc") == []

@@ -4,7 +4,7 @@ In come `CellResult`s and the name of a published table; out come rows with both
 are facts, carried with their source; one that was not seen in print is absent.
 """
 
-from patchsieve.evaluation.bench.published.comparison import Comparison, Gap, compared, gaps
+from patchsieve.evaluation.bench.published.comparison import Comparison, compared
 from patchsieve.evaluation.bench.published.tables import (
     CATEGORIES,
     Correction,
@@ -18,11 +18,9 @@ __all__ = [
     "CATEGORIES",
     "Comparison",
     "Correction",
-    "Gap",
     "PublishedTable",
     "Source",
     "compared",
-    "gaps",
     "published",
     "published_tables",
 ]

@@ -1,4 +1,4 @@
-"""Measured figures beside published ones, and noisy ones beside clean ones."""
+"""Measured figures beside published ones."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,38 +46,6 @@ class Comparison:
         return self.ours - self.published
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """What noise takes away: the noisy figure minus the clean one of the same seeds.
-
-    Attributes:
-        dataset: its name.
-        system: its name.
-        category: or "mean", of the categories that have both.
-        noise: noise rate of the noisy figure.
-        overlap: as in `Condition`.
-        clean: mean over the seeds without noise.
-        noisy: with noise.
-        spread: standard deviation of the gap between the seeds; None for one seed.
-        seeds: how many have both.
-    """
-
-    dataset: str
-    system: str
-    category: str
-    noise: float
-    overlap: Overlap
-    clean: float
-    noisy: float
-    spread: float | None
-    seeds: int
-
-    @property
-    def gap(self) -> float:
-        """Noisy minus clean: below zero where noise harms a share."""
-        return self.noisy - self.clean
-
-
 def compared(results: Sequence[CellResult], table: PublishedTable | str) -> list[Comparison]:
     """Put our figures beside those of a published table.
 
@@ -102,45 +70,6 @@ def compared(results: Sequence[CellResult], table: PublishedTable | str) -> list
     for dataset in dict.fromkeys(dataset for dataset, _ in ours):
         for system in table.systems:
             rows += _rows(dataset, system, table, ours.get((dataset, system), {}))
-    return rows
-
-
-def gaps(results: Sequence[CellResult], metric: str) -> list[Gap]:
-    """Return how far the figures with noise lie from those without.
-
-    Args:
-        results: of any systems, categories and conditions.
-        metric: a key of `METRICS`.
-
-    Returns:
-        rows by condition, data set and system: the categories that have both figures with the same seed, and last
-        their mean.
-    """
-    clean = _figures_by_system(results, metric, 0.0, "none")
-    conditions = dict.fromkeys(
-        (result.cell.condition.noise, result.cell.condition.overlap)
-        for result in results
-        if result.cell.condition.noise
-    )
-    rows: list[Gap] = []
-    for noise, overlap in conditions:
-        noisy = _figures_by_system(results, metric, noise, overlap)
-        for (dataset, system), figures in noisy.items():
-            pairs = _paired(clean.get((dataset, system), {}), figures)
-            for category, (before, after) in pairs.items():
-                rows.append(
-                    Gap(
-                        dataset,
-                        system,
-                        category,
-                        noise,
-                        overlap,
-                        float(before.mean()),
-                        float(after.mean()),
-                        _spread(after - before),
-                        len(before),
-                    )
-                )
     return rows
 
 
@@ -184,31 +113,6 @@ def _row(
     return Comparison(
         dataset, system, category, theirs, float(ours.mean()), _spread(ours), len(ours), categories
     )
-
-
-def _paired(before: Figures, after: Figures) -> dict[str, tuple[Numbers, Numbers]]:
-    """Return both figures `[seeds]` by category, for the seeds that have both, and those of their mean."""
-    common = {
-        category: [seed for seed in seeds if seed in before.get(category, {})]
-        for category, seeds in after.items()
-    }
-    chosen = [category for category, seeds in common.items() if seeds]
-    pairs = {
-        category: (
-            np.array([before[category][seed] for seed in common[category]]),
-            np.array([after[category][seed] for seed in common[category]]),
-        )
-        for category in chosen
-    }
-    everywhere = (
-        [seed for seed in common[chosen[0]] if all(seed in common[c] for c in chosen)] if chosen else []
-    )
-    if everywhere:
-        pairs["mean"] = (
-            _seed_means([{seed: before[c][seed] for seed in everywhere} for c in chosen]),
-            _seed_means([{seed: after[c][seed] for seed in everywhere} for c in chosen]),
-        )
-    return pairs
 
 
 def _seed_means(categories: Sequence[Mapping[int, float]]) -> Numbers:
