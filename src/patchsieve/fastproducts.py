@@ -8,6 +8,8 @@ import torch
 
 # A squared norm carried in three columns of bfloat16 keeps the 24 bits that it has in float32.
 NORM_COLUMNS = 3
+# By which `target_code` and `query_code` extend vectors.
+CODE_COLUMNS = 2 * NORM_COLUMNS
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from patchsieve.bank.screening import Screen
-from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype
+from patchsieve.bank.screening import Bounds, Screen
+from patchsieve.fastproducts import CODE_COLUMNS, fast_dtype
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
@@ -13,6 +13,10 @@ from patchsieve.progress import SILENT, Progress, staged
 _CHUNK_ROWS = 4096
 _MAX_CANDIDATES = 512
 _MIN_CANDIDATES = 64
+# Where the screen leaves a larger share of the pairs than this, measuring all of them by one product is cheaper.
+_WORTHWHILE = 0.03
+# Points gathered at a time.
+_GATHER_BYTES = 2 * 2**20
 
 
 def greedy_coreset(
@@ -76,19 +80,18 @@ def greedy_coreset(
 
 def working_bytes(dims: int, device: torch.device) -> int:
     """Return what `greedy_coreset` keeps in memory for each point of `dims` dimensions, the point included."""
-    code = (dims + 1 + NORM_COLUMNS) * torch.empty(0, dtype=fast_dtype(device)).element_size()
+    code = (dims + 1 + CODE_COLUMNS) * torch.empty(0, dtype=fast_dtype(device)).element_size()
     return 4 * dims + code + 4 * 4
 
 
 class _Selection:
-    """The picks so far and every point's squared distance to them; -1 for the picks themselves."""
+    """The picks so far, every point's distance to them; -1 for the picks themselves."""
 
     def __init__(self, points: torch.Tensor, start: int) -> None:
         self._points = points
-        self._norms = torch.linalg.vector_norm(points, dim=1).square_()
         self._screen = Screen(self._points)
         self._encoded = self._screen.encode(self._points)
-        self._distances = torch.full_like(self._norms, torch.inf)
+        self._distances = points.new_full((len(points),), torch.inf)
         self.picks: list[int] = []
         self.add(torch.tensor([start], device=points.device))
 
@@ -98,8 +101,8 @@ class _Selection:
         outside = float(farthest.values[candidates]) if len(farthest.values) > candidates else -1.0
         # In index order, so that among equals the first wins, as in the plain loop.
         indices = farthest.indices[:candidates].sort().values
-        local, norms = self._points[indices], self._norms[indices]
-        mutual = torch.addmm(norms, local, local.T, alpha=-2.0).add_(norms[:, None]).cpu().numpy()
+        local = self._points[indices]
+        mutual = torch.cdist(local, local, compute_mode="donot_use_mm_for_euclid_dist").cpu().numpy()
         remaining = self._distances[indices].cpu().numpy().copy()
         chosen: list[int] = []
         while len(chosen) < min(wanted, len(remaining)):
@@ -114,24 +117,44 @@ class _Selection:
     def add(self, chosen: torch.Tensor) -> None:
         """Take picks in and lower every point's distance to the selection."""
         self.picks.extend(chosen.tolist())
-        centres, centre_norms = self._points[chosen].T.contiguous(), self._norms[chosen]
+        centres = self._points[chosen]
         targets = self._screen.targets(self._encoded[chosen])
 
         def lower(first: int) -> None:
             part = slice(first, first + _CHUNK_ROWS)
-            encoded = self._encoded[part]
-            highest = self._screen.products(targets, encoded).amax(dim=0)
-            needed = 0.5 * (self._norms[part] - self._distances[part])
-            closer = (highest >= self._screen.threshold(needed, encoded, targets)).nonzero(as_tuple=True)[0]
-            # Early picks concern nearly all points: a slice of them is no copy.
-            rows = part if 2 * len(closer) > len(needed) else first + closer
-            squared = torch.addmm(centre_norms, self._points[rows], centres, alpha=-2.0).amin(dim=1)
-            squared = squared.add_(self._norms[rows]).clamp_(min=0)
-            self._distances[rows] = torch.minimum(self._distances[rows], squared)
+            # Views: what is lowered is the selection's.
+            points, distances = self._points[part], self._distances[part]
+            most = int(_WORTHWHILE * len(points) * len(centres))
+            pairs = Bounds(targets, self._encoded[part]).within(distances, most)
+            if pairs is None:
+                _lower_all(distances, points, centres)
+            else:
+                _lower_some(distances, points, centres, *pairs)
 
         map_blocks(lower, range(0, len(self._points), _CHUNK_ROWS), self._points.device)
         # Rounding leaves a pick a little off itself; it must not be picked twice.
         self._distances[chosen] = -1.0
+
+
+def _lower_all(distances: torch.Tensor, points: torch.Tensor, centres: torch.Tensor) -> None:
+    """Lower the distances `[n]` of points `[n, D]` to those to the nearest centre `[m, D]`, in place."""
+    nearest = torch.cdist(points, centres, compute_mode="use_mm_for_euclid_dist").amin(dim=1)
+    torch.minimum(distances, nearest, out=distances)
+
+
+def _lower_some(
+    distances: torch.Tensor,
+    points: torch.Tensor,
+    centres: torch.Tensor,
+    nearer: torch.Tensor,
+    rows: torch.Tensor,
+) -> None:
+    """Lower the distances `[n]` of points to centres in place, for pairs of centres and points, int64 `[P]` each."""
+    step = max(1, _GATHER_BYTES // (4 * points.shape[1]))
+    for some, those in zip(torch.split(nearer, step), torch.split(rows, step), strict=True):
+        # index_select gathers whole rows several times faster than indexing does.
+        differences = points.index_select(0, those).sub_(centres.index_select(0, some))
+        distances.scatter_reduce_(0, those, torch.linalg.vector_norm(differences, dim=1), "amin")
 
 
 def random_coreset(total: int, count: int, *, seed: int) -> npt.NDArray[np.int64]:

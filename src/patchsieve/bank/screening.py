@@ -1,15 +1,16 @@
 """Cheap bounds on many distances at once, so that the exact ones are computed only where they can matter.
 
-With q and m measured from a common origin, |q - m|^2 = |q|^2 - 2 a(q, m) with the affinity
-a(q, m) = qm - |m|^2 / 2: the nearest m has the largest affinity. A screen bounds affinities from above by one
-matrix product that is several times cheaper than the exact one, for two reasons:
+One matrix product bounds half the squared distance of every pair of vectors from below. It is several times cheaper
+than the exact one, for three reasons:
 
-- Only the leading principal axes are multiplied out. What is left of q and m on the other axes enters by its
-  length alone, as one more coordinate: by Cauchy and Schwarz that can only raise the product.
-- The product runs in bfloat16 where the processor multiplies that faster. What rounding can cost is known for
-  every vector, |q - bf16(q)|, and is added to the bound.
+- Only the leading principal axes are multiplied out. What is left of q and m on the other axes enters by its length
+  alone, as one more coordinate: by the triangle inequality that can only bring them nearer to each other.
+- The product runs in bfloat16 where the processor multiplies that faster. What rounding can cost is known for every
+  vector, |q - bf16(q)|, and is added to the bound.
+- Half squared distances are not negative, and the bits of such numbers, read as integers, are in their order. Passing
+  over integers is several times faster than over bfloat16.
 
-So a point whose bound says that it is too far is too far; the others, few of them, are measured exactly.
+So a pair whose bound says that it is too far apart is too far apart; the others, few of them, are measured exactly.
 """
 
 from dataclasses import dataclass
@@ -17,16 +18,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype, in_columns, summation_error
+from patchsieve.fastproducts import CODE_COLUMNS, fast_dtype, query_code, summation_error, target_code
 
-# Share of the variance that the leading axes must hold; further axes cost more than the points they rule out.
-_VARIANCE = 0.95
+# Targets that are ruled out together before one is looked at.
+_BLOCK = 16
 _AXES_STEP = 16
-# Below this saving the rotation is not worth its own time.
-_FEWEST_SAVED = 0.25
-_SAMPLE = 20_000
 # Vectors encoded at a time: what lies between them and their code would take several times their memory.
 _ENCODED_ROWS = 16_384
+_SAMPLE = 20_000
+# The number of axes is found by trying it on so many vectors among so many.
+_TRIED_QUERIES = 64
+_TRIED_POINTS = 2048
+# Measuring a pair, which is read from anywhere in memory, takes as long as multiplying out so many axes for each of its
+# channels.
+_MEASURED = 64
+# Below this saving the rotation is not worth its own time.
+_FEWEST_SAVED = 0.25
+
+_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,8 @@ class Encoded:
     """Vectors as the screen multiplies them.
 
     Attributes:
-        factors: `[N, K]` in the screen's type.
+        factors: `[N, F]` in the screen's type: coordinates on the axes that are multiplied out, and what makes a
+            product with `Targets` half a squared distance.
         lengths: float32 `[N]`, distances of the vectors from the origin.
         errors: float32 `[N]`, how far rounding moved each vector.
     """
@@ -49,10 +59,10 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Targets:
-    """Vectors that others are bounded against.
+    """Vectors that distances are bounded to.
 
     Attributes:
-        factors: `[M, K]` in the screen's type, with minus half the squared length in them.
+        factors: `[M', F]` in the screen's type, M' being M rounded up to whole blocks by targets far from everything.
         largest: no vector is longer.
         worst_error: rounding moved no vector farther.
     """
@@ -63,7 +73,7 @@ class Targets:
 
 
 class Screen:
-    """Bounds affinities between vectors of one space.
+    """Bounds distances between vectors of one space.
 
     Args:
         points: float32 `[N, C]`, typical vectors; the origin and the axes come from a sample of them.
@@ -79,7 +89,7 @@ class Screen:
     def encode(self, vectors: torch.Tensor) -> Encoded:
         """Encode vectors float32 `[N, C]`."""
         width = vectors.shape[1] if self._axes is None else self._axes.shape[1] + 1
-        factors = vectors.new_empty(len(vectors), width + NORM_COLUMNS, dtype=self._dtype)
+        factors = vectors.new_empty(len(vectors), width + CODE_COLUMNS, dtype=self._dtype)
         lengths, errors = vectors.new_empty(2, len(vectors))
         for first in range(0, len(vectors), _ENCODED_ROWS):
             part = slice(first, first + _ENCODED_ROWS)
@@ -89,54 +99,103 @@ class Screen:
     def _encode(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         centred = vectors - self._origin
         lengths = torch.linalg.vector_norm(centred, dim=1)
+        uncertain: torch.Tensor | float = 0.0
         if self._axes is not None:
             leading = centred @ self._axes
             rest = (lengths.square() - leading.square().sum(dim=1)).clamp_(min=0).sqrt_()
+            # What a difference of two squares is off by, and what that makes of its root.
+            off = summation_error(len(self._axes)) * lengths.square()
+            uncertain = off / torch.maximum(rest, off.sqrt()).clamp_(min=torch.finfo(torch.float32).tiny)
             centred = torch.cat([leading, rest[:, None]], dim=1)
         rounded = centred.to(self._dtype)
-        errors = torch.linalg.vector_norm(centred - rounded, dim=1)
-        ones = rounded.new_ones(len(vectors), NORM_COLUMNS)
-        return torch.cat([rounded, ones], dim=1), lengths, errors
-
-    def targets(self, encoded: Encoded) -> Targets:
-        """Return encoded vectors as what others are bounded against."""
-        factors = encoded.factors.clone()
-        factors[:, -NORM_COLUMNS:] = in_columns(-0.5 * encoded.lengths.square(), self._dtype)
-        return Targets(factors, encoded.lengths.amax(), encoded.errors.amax())
+        return query_code(rounded), lengths, torch.linalg.vector_norm(centred - rounded, dim=1) + uncertain
 
     @staticmethod
-    def products(targets: Targets, queries: Encoded) -> torch.Tensor:
-        """Return `[M, Q]` in the screen's type; `threshold` says which of them, or of maxima, may matter.
+    def targets(encoded: Encoded) -> Targets:
+        """Return encoded vectors as what distances are bounded to."""
+        factors = target_code(encoded.factors[:, :-CODE_COLUMNS])
+        missing = -len(factors) % _BLOCK
+        if missing:
+            far = torch.zeros_like(factors[:1]).expand(missing, -1).clone()
+            # The last column meets a one in every query.
+            far[:, -1] = torch.finfo(far.dtype).max / 2
+            factors = torch.cat([factors, far])
+        return Targets(factors, encoded.lengths.amax(), encoded.errors.amax())
 
-        Targets come first because maxima are taken over them: a reduction over the first axis runs along
-        memory and is several times faster.
-        """
-        return targets.factors @ queries.factors.T
 
-    def threshold(self, needed: torch.Tensor, queries: Encoded, targets: Targets) -> torch.Tensor:
-        """Return `[Q]` in the screen's type: where a product is less, the affinity is less than `needed`.
+class Bounds:
+    """Lower bounds on half the squared distances of queries to targets, rounded: one matrix product.
+
+    Targets come first because minima are taken over them: a reduction over the first axis runs along memory and is
+    several times faster.
+    """
+
+    def __init__(self, targets: Targets, queries: Encoded) -> None:
+        self._targets, self._queries = targets, queries
+        products = targets.factors @ queries.factors.T
+        self._keys = products.view(_INTEGERS[products.dtype]).view(-1, _BLOCK, products.shape[1])
+        self._lowest = self._keys.amin(dim=1)
+        self._dtype = products.dtype
+
+    def likely(self) -> torch.Tensor:
+        """Return for each query the target of the lowest bound: int64 `[Q]`."""
+        block = self._lowest.min(dim=0).indices
+        rows = torch.arange(len(block), device=block.device)
+        return block * _BLOCK + self._keys[block, :, rows].argmin(dim=1)
+
+    def within(self, distances: torch.Tensor, most: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Find the pairs that may be as near as `distances`, float32 `[Q]`: no other pair is.
 
         Args:
-            needed: float32 `[Q]`.
-            queries: of which the products are.
-            targets: likewise.
+            distances: one for each query.
+            most: how many pairs are worth to be looked at.
+
+        Returns:
+            Their targets and their queries, int64 `[P]` each; None where there are more than `most`.
         """
-        lengths, errors = queries.lengths, queries.errors
-        slack = errors * targets.largest + (lengths + errors) * targets.worst_error
-        slack = slack + summation_error(targets.factors.shape[1]) * (lengths + targets.largest).square()
-        # p + |p| eps + slack >= needed, solved for p. Rounding to the type of p, even upwards, lets no p through
-        # or out that the unrounded number would not: there is no p in between.
-        least = needed - slack
-        return (least / (1.0 + torch.finfo(self._dtype).eps * least.sign())).to(self._dtype)
+        keys = self._limits(distances)
+        near = self._lowest <= keys
+        if int(near.count_nonzero()) > most:
+            return None
+        blocks, queries = near.nonzero(as_tuple=True)
+        pairs, places = (self._keys[blocks, :, queries] <= keys[queries, None]).nonzero(as_tuple=True)
+        if len(pairs) > most:
+            return None
+        return blocks[pairs] * _BLOCK + places, queries[pairs]
+
+    def _limits(self, distances: torch.Tensor) -> torch.Tensor:
+        """Return `[Q]`: where a key is higher, the distance is larger than the one of `distances`."""
+        targets, queries = self._targets, self._queries
+        farthest = distances + queries.errors + targets.worst_error
+        summed = summation_error(targets.factors.shape[1]) * (queries.lengths + targets.largest).square()
+        # Rounding keeps the order: what is at most the limit is so after both are rounded, one or several times.
+        limit = (0.5 * farthest.square() + summed) * (1.0 + torch.finfo(self._dtype).eps)
+        return limit.to(self._dtype).view(self._keys.dtype)
 
 
 def _leading_axes(centred: torch.Tensor) -> torch.Tensor | None:
-    """Return the leading principal axes float32 `[C, R]`, None where leaving the others out saves little."""
+    """Return the leading principal axes float32 `[C, R]`, None where leaving the others out saves little.
+
+    With more axes products take longer, with fewer more pairs are left to measure. How many is counted on a sample: the
+    pairs whose bound is below a vector's distance to its nearest.
+    """
     channels = centred.shape[1]
-    variances, axes = np.linalg.eigh((centred.T @ centred).double().cpu().numpy())
-    held = np.cumsum(variances[::-1].clip(min=0))
-    wanted = int((held < _VARIANCE * held[-1]).sum()) + 1
-    wanted = -(-wanted // _AXES_STEP) * _AXES_STEP
-    if wanted > (1 - _FEWEST_SAVED) * channels:
-        return None
-    return torch.from_numpy(axes[:, ::-1][:, :wanted].copy()).to(centred)
+    _, axes = np.linalg.eigh((centred.T @ centred).double().cpu().numpy())
+    rotated = torch.from_numpy(axes[:, ::-1].copy()).to(centred)
+    points = centred[:: max(1, len(centred) // _TRIED_POINTS)] @ rotated
+    rows = torch.arange(0, len(points), max(1, len(points) // _TRIED_QUERIES), device=points.device)
+    distances = torch.cdist(points[rows], points)
+    distances[torch.arange(len(rows), device=points.device), rows] = torch.inf
+    nearest = distances.amin(dim=1, keepdim=True)
+    best, least = None, (1 - _FEWEST_SAVED) * channels
+    count = _AXES_STEP
+    while count < least:
+        leading = torch.cdist(points[rows, :count], points[:, :count])
+        rest = torch.linalg.vector_norm(points[:, count:], dim=1)
+        near = torch.hypot(leading, rest[rows, None] - rest) <= nearest
+        # Itself and its nearest are left however many axes there are.
+        left = max(float(near.float().mean()) - 2.0 / len(points), 0.0)
+        if count + _MEASURED * channels * left < least:
+            best, least = count, count + _MEASURED * channels * left
+        count += max(_AXES_STEP, count // 4 // _AXES_STEP * _AXES_STEP)
+    return None if best is None else rotated[:, :best].contiguous()

@@ -2,11 +2,9 @@
 
 import torch
 
-from patchsieve.bank.screening import Screen, Targets
+from patchsieve.bank.screening import Bounds, Screen
 from patchsieve.parallel import map_blocks
 
-# Bank points per block: the screen rules out whole blocks first.
-_BLOCK = 16
 # Working memory of one product and of one gathering of blocks.
 _PRODUCT_BYTES = 16 * 2**20
 _GATHER_BYTES = 8 * 2**20
@@ -29,7 +27,7 @@ class NearestNeighbours:
     def __init__(self, points: torch.Tensor) -> None:
         self.points = points
         self._screen = Screen(points)
-        self._targets = self._padded_targets(-len(points) % _BLOCK)
+        self._targets = self._screen.targets(self._screen.encode(points))
         self._origin = points.mean(dim=0)
         self._centred = points - self._origin
         self._norms = self._centred.square().sum(dim=1)
@@ -57,20 +55,15 @@ class NearestNeighbours:
 
     def _screened(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
         """Return the nearest point of each query, None where the screen leaves too many that it might be."""
-        encoded = self._screen.encode(queries)
-        products = self._screen.products(self._targets, encoded).view(-1, _BLOCK, len(queries))
-        highest = products.amax(dim=1)
+        bounds = Bounds(self._targets, self._screen.encode(queries))
+        best = bounds.likely().clamp_(max=len(self.points) - 1)
         rows = torch.arange(len(queries), device=queries.device)
-        best_block = highest.float().argmax(dim=0)
-        best = best_block * _BLOCK + products[best_block, :, rows].argmax(dim=1)
         distances = self._measure(queries, rows, best)
-        needed = 0.5 * (encoded.lengths.square() - distances.square())
-        least = self._screen.threshold(needed, encoded, self._targets)
-        blocks, others = (highest >= least).nonzero(as_tuple=True)
-        pairs, places = (products[blocks, :, others] >= least[others, None]).nonzero(as_tuple=True)
-        if len(pairs) > _WORTHWHILE * products.numel():
+        most = max(len(queries), int(_WORTHWHILE * len(queries) * len(self.points)))
+        pairs = bounds.within(distances, most)
+        if pairs is None:
             return None
-        rivals, others = blocks[pairs] * _BLOCK + places, others[pairs]
+        rivals, others = pairs
         return _reduced(distances, best, others, self._measure(queries, others, rivals), rivals)
 
     def _measure(self, queries: torch.Tensor, rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
@@ -92,15 +85,6 @@ class NearestNeighbours:
         )
         order = distances.argsort(dim=1, stable=True)[:, :k]
         return distances.gather(1, order), candidates.gather(1, order)
-
-    def _padded_targets(self, padding: int) -> Targets:
-        targets = self._screen.targets(self._screen.encode(self.points))
-        if not padding:
-            return targets
-        filler = torch.zeros_like(targets.factors[:1]).expand(padding, -1).clone()
-        # The last column meets a one in every query: the lowest affinity there is.
-        filler[:, -1] = torch.finfo(filler.dtype).min / 2
-        return Targets(torch.cat([targets.factors, filler]), targets.largest, targets.worst_error)
 
 
 def _reduced(
