@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from patchsieve.errors import ImagesError
 from patchsieve.images import ImageSet, read_images
@@ -211,6 +212,37 @@ def test_mtd(tmp_path: Path) -> None:
     ]
 
 
+def test_mtd_names_folders_that_are_none_of_its_own(tmp_path: Path) -> None:
+    images = read_images(touch(tmp_path, "MT_Free/Imgs/1.jpg", "MT_Break/2.jpg", "figures/3.jpg"))
+    assert images.names == ("MT_Free/Imgs/1.jpg",)
+    assert [one.name for one in images.skipped] == ["figures/", "MT_Break/"]
+
+
+def test_loco_takes_no_mask_for_an_image_of_the_same_name_in_a_deeper_folder(tmp_path: Path) -> None:
+    root = touch(
+        tmp_path, "train/good/0.png", "test/logical_anomalies/1.png", "test/logical_anomalies/1/2.png",
+        "ground_truth/logical_anomalies/1/2.png",
+    )  # fmt: skip
+    assert {one.name: one.mask and one.mask.name for one in read_images(root).test} == {
+        "test/logical_anomalies/1.png": None,
+        "test/logical_anomalies/1/2.png": "2.png",
+    }
+
+
+def test_ksdd2_as_it_is_published_with_its_strays(tmp_path: Path) -> None:
+    for name in ("10301", "10301 (copy)", "10301_GT", "10301_GT (copy)"):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        Image.new("L", (3, 3), 255).save(tmp_path / "train" / f"{name}.png")
+    Image.new("L", (3, 3)).save(tmp_path / "train" / "10302_GT.png")
+    images = read_images(tmp_path)
+    assert (images.layout, images.names) == ("ksdd2", ("train/10301.png",))
+    assert [one.name for one in images.skipped] == [
+        "train/10301 (copy).png",
+        "train/10301_GT (copy).png",
+        "train/10302_GT.png",
+    ]
+
+
 VISA_FILES = (
     "candle/Data/Images/Normal/0000.JPG", "candle/Data/Images/Normal/0001.JPG", "candle/Data/Images/Anomaly/000.JPG",
     "candle/Data/Images/Anomaly/001.JPG", "candle/Data/Masks/Anomaly/000.png", "candle/image_anno.csv",
@@ -255,6 +287,21 @@ def test_visa_without_a_split(tmp_path: Path, table: str | None) -> None:
         ("Data/Images/Anomaly/001.JPG", None, True, "anomaly", None),
         ("Data/Images/Normal/0000.JPG", None, False, None, None),
         ("Data/Images/Normal/0001.JPG", None, False, None, None),
+    ]
+
+
+def test_visa_read_from_within_has_its_split_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = visa(tmp_path, VISA_CSV) / "candle"
+    expected = read_images(root)
+    monkeypatch.chdir(root)
+    assert facts(read_images(".")) == facts(expected)
+
+
+def test_visa_images_that_the_table_does_not_name_are_named(tmp_path: Path) -> None:
+    root = visa(tmp_path, VISA_CSV) / "candle"
+    touch(root, "Data/Images/Normal/0999.JPG")
+    assert [(one.name, one.reason) for one in read_images(root).skipped] == [
+        ("Data/Images/Normal/0999.JPG", "1cls.csv does not name it")
     ]
 
 

@@ -13,7 +13,7 @@ from patchsieve.images.folders import name_below
 from patchsieve.images.layouts.contract import image_set
 from patchsieve.images.layouts.labels import BAD, GOOD
 from patchsieve.images.layouts.splits import VALIDATION
-from patchsieve.images.layouts.tables import PARQUET, read_table
+from patchsieve.images.layouts.tables import PARQUET, is_there, read_table
 from patchsieve.images.order import folded
 
 name = "manifest"
@@ -64,12 +64,12 @@ def _records(manifest: Path, skipped: list[Skipped]) -> Iterator[ImageRecord]:
             split=SPLITS[folded(row["split"])],
             defective=defective,
             defect=(row["defect"] or DEFECT) if defective else None,
-            mask=mask if mask and _is_there(mask) else None,
+            mask=mask if mask and is_there(mask) else None,
         )
 
 
 def _objection(row: dict[str, str], path: Path, manifest: str) -> str | None:
-    if not row["image"] or not _is_there(path) or path.is_dir():
+    if not row["image"] or not is_there(path) or path.is_dir():
         return f"named in {manifest}, but there is no such file"
     if folded(row["split"]) == "validation":
         return VALIDATION
@@ -78,10 +78,3 @@ def _objection(row: dict[str, str], path: Path, manifest: str) -> str | None:
     if folded(row["label"]) not in LABELS:
         return f"{manifest} gives it the label {row['label']!r}: write good, bad or nothing"
     return None
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # what no file can be called
-        return False

@@ -24,8 +24,13 @@ def recognises(root: Path) -> bool:
 
 def read(root: Path) -> ImageSet:
     """Read the folder that holds the MT_ folders."""
+    records: list[ImageRecord] = []
     skipped: list[Skipped] = []
-    records = [record for below in subfolders(root) for record in _read_class(below, root, skipped)]
+    for below in subfolders(root):
+        if _images_folder(below) is not None:
+            records.extend(_read_class(below, root, skipped))
+        elif find_images(below).images:
+            skipped.append(Skipped(f"{below.name}/", "a folder that is not MT_<Defect> with Imgs in it"))
     return image_set(root, name, records, skipped)
 
 

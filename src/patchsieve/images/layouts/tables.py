@@ -37,6 +37,14 @@ def read_table(path: Path, columns: Sequence[str], required: Sequence[str]) -> l
     return [empty | {column: _text(row[name]) for column, name in there} for row in rows]
 
 
+def is_there(path: Path) -> bool:
+    """Say whether a path that a table names is there; whatever stands in the table."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # what no file can be called
+        return False
+
+
 def _csv(path: Path) -> tuple[Sequence[str], Iterable[dict[str, Any]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -5,13 +5,13 @@ Source: Zou et al., SPot-the-difference self-supervised pre-training for anomaly
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped, Split
 from patchsieve.images.folders import child, find_images, name_below
 from patchsieve.images.layouts.contract import image_set
 from patchsieve.images.layouts.labels import Masks
-from patchsieve.images.layouts.tables import read_table
+from patchsieve.images.layouts.tables import is_there, read_table
 from patchsieve.images.order import folded
 
 name = "visa"
@@ -42,18 +42,21 @@ def _images_folder(root: Path) -> Path | None:
 
 def _rows(root: Path) -> list[dict[str, str]]:
     """Return the rows of 1cls.csv that belong to the object in `root`."""
-    path = root.parent / "split_csv" / "1cls.csv"
+    here = root.absolute()
+    path = here.parent / "split_csv" / "1cls.csv"
     if not path.is_file():
         return []
-    return [row for row in read_table(path, COLUMNS, COLUMNS) if row["object"] == root.name]
+    return [row for row in read_table(path, COLUMNS, COLUMNS) if row["object"] == here.name]
 
 
 def _from_rows(rows: list[dict[str, str]], root: Path, skipped: list[Skipped]) -> Iterator[ImageRecord]:
+    seen: set[Path] = set()
     for row in rows:
-        image = root.parent / row["image"]
+        image = _inside(row["image"], root)
+        if image is not None:
+            seen.add(image)
         split, label = SPLITS.get(row["split"]), folded(row["label"])
-        inside = image.is_relative_to(root) and ".." not in image.parts
-        if not inside or not image.is_file():
+        if image is None:
             skipped.append(
                 Skipped(row["image"], "named in 1cls.csv, but there is no such file of this object")
             )
@@ -62,15 +65,26 @@ def _from_rows(rows: list[dict[str, str]], root: Path, skipped: list[Skipped]) -
             skipped.append(Skipped(row["image"], reason))
         else:
             defective = label == DEFECT
-            mask = root.parent / row["mask"] if defective and row["mask"] else None
             yield ImageRecord(
                 name=name_below(image, root),
                 path=image,
                 split=split,
                 defective=defective,
                 defect=DEFECT if defective else None,
-                mask=mask if mask and mask.is_file() else None,
+                mask=_inside(row["mask"], root) if defective else None,
             )
+    folder = _images_folder(root)
+    for path in find_images(folder).images if folder else ():
+        if path not in seen:
+            skipped.append(Skipped(name_below(path, root), "1cls.csv does not name it"))
+
+
+def _inside(named: str, root: Path) -> Path | None:
+    """Return the file of the object in `root` that the table names from above, None where there is no such file."""
+    above, *below = PurePosixPath(named).parts or ("",)
+    path = root.joinpath(*below)
+    inside = above == root.absolute().name and ".." not in below
+    return path if inside and is_there(path) and not path.is_dir() else None
 
 
 def _from_folders(root: Path, skipped: list[Skipped]) -> Iterator[ImageRecord]:
