@@ -47,7 +47,7 @@ _COMPARED = (
 # No limit to the bank but its ratio, as in the papers.
 _DENOISED = {**_paper_settings(System("denoised", "denoised")), "second_settings": {"bank_size": None}}
 
-_ONE_NETWORK = "here both detectors of image-level denoising see the same features; in the paper the first has a smaller network"
+_ONE_NETWORK = "both detectors of image-level denoising see the same features; in the paper the first has a small network"
 
 PAPER_PRESETS = (
     BenchPreset(
