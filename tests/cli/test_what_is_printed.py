@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 
 import pytest
@@ -139,16 +140,48 @@ def test_evaluate_prints_the_same_figures_as_table_and_json(patchsieve, model_fi
     report = ["--report", tmp_path / "report.html"]
     table = patchsieve("evaluate", model_file, labelled, *report)
     figures = json.loads(patchsieve("evaluate", model_file, labelled, *report, "--format", "json").out)
-    rows = dict(line.rsplit(maxsplit=1) for line in table.out.splitlines()[:7])
-    assert rows["image AUROC"] == f"{figures['auroc']:.4g}"
-    assert rows["average precision"] == f"{figures['average_precision']:.4g}"
-    assert rows["pixel AUROC"] == f"{figures['pixel_auroc']:.4g}"
-    assert rows["recall"] == f"{figures['recall']:.4g}"
-    assert ["good", str(figures["true_negatives"]), str(figures["false_positives"])] in [
-        line.split() for line in table.out.splitlines()
-    ]
+    lines = [re.split(r" {2,}", line.strip()) for line in table.out.splitlines()]
+    rows = {row[0]: row[1:] for row in lines}
+    shown = {
+        name: value if value is None else f"{value:.4g}"
+        for name, value in figures.items()
+        if isinstance(value, float)
+    }
+    assert rows["AUROC"] == [shown["auroc"], shown["pixel_auroc"]]
+    assert rows["average precision"] == [shown["average_precision"], shown["pixel_average_precision"]]
+    assert rows["best F1"] == [shown["f1_max"], shown["pixel_f1_max"]]
+    assert rows["AUPRO to 30 %"] == [shown["aupro"]]
+    assert rows["best Youden's J"] == [shown["youden_max"]]
+    assert rows["recall at 1 % false alarms"] == [shown["recall_at_1_percent"]]
+    assert f"at the threshold {shown['threshold']}" in rows
+    for words, name in (("recall", "recall"), ("specificity", "specificity"), ("F1", "f1"), ("MCC", "mcc")):
+        assert rows[words] == [shown[name]]
+    for name, called in (
+        ("good", ("true_negatives", "false_positives")),
+        ("defective", ("false_negatives", "true_positives")),
+    ):
+        of_class = [f"{figures['classes'][name][figure]:.4g}" for figure in ("precision", "recall", "f1")]
+        assert rows[name] == [*(str(figures[count]) for count in called), *of_class]
+    assert figures["undefined"] == {}
     assert figures["images"] == 12
     assert figures["seen_in_training"] == 0
+
+
+def test_what_one_class_cannot_say_is_null_and_said_once(patchsieve, model_file, labelled, tmp_path):
+    (tmp_path / "only" / "good").mkdir(parents=True)
+    (tmp_path / "only" / "bad").mkdir()
+    shutil.copy(labelled / "test" / "good" / "part_00.png", tmp_path / "only" / "good")
+    report = ["--layout", "good_bad", "--report", tmp_path / "report.html"]
+    finished = patchsieve("evaluate", model_file, tmp_path / "only", *report)
+    assert finished.code == 0
+    (said,) = [line for line in finished.err.splitlines() if "no defective image" in line]
+    assert "not defined, because there is no defective image: AUROC, average precision, best F1" in said
+    figures = json.loads(
+        patchsieve("evaluate", model_file, tmp_path / "only", *report, "--format", "json").out
+    )
+    assert figures["auroc"] is figures["pixel_auroc"] is figures["classes"]["defective"]["recall"] is None
+    assert figures["undefined"]["auroc"] == "there is no defective image"
+    assert figures["undefined"]["pixel_auroc"].startswith("there is no defective pixel")
 
 
 def test_evaluate_on_training_images_warns(patchsieve, labelled, tmp_path):

@@ -51,7 +51,7 @@ def test_the_figures_are_those_of_scikit_learn(fitted, labelled):
     assert evaluation.notes == ()
 
 
-def test_the_pixel_auroc_is_taken_over_all_pixels_of_the_model_frame(fitted, labelled):
+def test_the_pixel_figures_are_taken_over_all_pixels_of_the_model_frame(fitted, labelled):
     evaluation = evaluate(fitted, labelled)
     truth = []
     for record in read_images(labelled).test:
@@ -60,8 +60,11 @@ def test_the_pixel_auroc_is_taken_over_all_pixels_of_the_model_frame(fitted, lab
         centres = (1.5 * np.arange(64) + 0.75).astype(int)
         truth.append(mask[np.ix_(centres, centres)])
     expected = roc_auc_score(np.ravel(truth), evaluation.result.maps.ravel())
-    assert evaluation.pixel_auroc == pytest.approx(expected, abs=1e-9)
-    assert evaluation.pixel_auroc > 0.8
+    assert evaluation.pixel.auroc == pytest.approx(expected, abs=1e-9)
+    assert evaluation.pixel.auroc > 0.8
+    expected = average_precision_score(np.ravel(truth), evaluation.result.maps.ravel())
+    assert evaluation.pixel.average_precision == pytest.approx(expected, abs=1e-9)
+    assert evaluation.pixel.regions == 6
     assert all(np.array_equal(ours, theirs) for ours, theirs in zip(evaluation.masks, truth, strict=True))
 
 
@@ -75,7 +78,7 @@ def test_without_splits_all_labelled_images_are_judged_and_without_masks_no_pixe
     evaluation = evaluate(fitted, good_bad)
     assert evaluation.labels.sum() == 3
     assert len(evaluation.labels) == 6
-    assert evaluation.pixel_auroc is None
+    assert evaluation.pixel.auroc is evaluation.pixel.aupro is None
     assert evaluation.notes == ()
 
 
@@ -100,7 +103,7 @@ def test_one_class_only_leaves_ranking_undefined_and_says_why(fitted, masked):
     evaluation = evaluate(fitted, only_good)
     assert evaluation.image.auroc is None
     assert evaluation.image.undefined["auroc"] == "there is no defective image"
-    assert evaluation.pixel_auroc is None
+    assert evaluation.pixel.auroc is None
 
 
 def test_a_missing_mask_leaves_its_image_out_of_the_pixels_and_is_noted(fitted, masked):
@@ -108,10 +111,10 @@ def test_a_missing_mask_leaves_its_image_out_of_the_pixels_and_is_noted(fitted, 
     evaluation = evaluate(fitted, masked)
     unmasked = evaluation.result.images.names.index("test/blob/1.png")
     assert evaluation.masks[unmasked] is None
-    assert evaluation.notes == ("1 defective images have no mask and are left out of the pixel AUROC",)
+    assert evaluation.notes == ("1 defective images have no mask and are left out of the pixel figures",)
     rest = [index for index in range(5) if index != unmasked]
     truth = np.stack([evaluation.masks[index] for index in rest])
-    assert evaluation.pixel_auroc == pytest.approx(
+    assert evaluation.pixel.auroc == pytest.approx(
         roc_auc_score(truth.ravel(), evaluation.result.maps[rest].ravel())
     )
     assert evaluation.image.defective == 3
@@ -123,8 +126,8 @@ def test_a_broken_mask_is_named_and_costs_only_its_image_s_pixels(fitted, masked
     assert evaluation.masks[evaluation.result.images.names.index("test/blob/0.png")] is None
     (note,) = evaluation.notes
     assert "0_mask.png" in note
-    assert "left out of the pixel AUROC" in note
-    assert evaluation.pixel_auroc is not None
+    assert "left out of the pixel figures" in note
+    assert evaluation.pixel.auroc is not None
 
 
 def test_a_defect_outside_the_centre_crop_is_noted(masked, unsorted):
@@ -137,6 +140,17 @@ def test_a_defect_outside_the_centre_crop_is_noted(masked, unsorted):
         "1 defective images have their whole defect outside the part that the model sees (the centre crop); "
         "fit with --crop none to inspect whole images",
     )
+
+
+def test_a_defect_too_thin_for_the_frame_is_noted_as_such(fitted, masked):
+    # 96 pixels onto 64: the second of every three is no centre.
+    mask = np.zeros((96, 96), dtype=bool)
+    mask[40, 10:80] = True
+    Image.fromarray(mask).save(masked / "ground_truth" / "blob" / "2_mask.png")
+    evaluation = evaluate(fitted, masked)
+    (note,) = evaluation.notes
+    assert note.startswith("1 defective images have a defect too thin for the model frame")
+    assert not evaluation.masks[evaluation.result.images.names.index("test/blob/2.png")].any()
 
 
 def test_broken_images_are_skipped_or_stop_the_run_when_strict(fitted, masked):

@@ -53,7 +53,7 @@ def test_a_report_of_a_fit_shows_what_was_learnt_and_judges_nothing(fitted):
     assert {"python", "patchsieve", "torch"} <= set(page.versions)
     assert page.created.utcoffset() is not None
     assert abs(page.created - page.created.now().astimezone()) < timedelta(minutes=1)
-    assert page.test_scores is page.image_metrics is page.pixel_auroc is None
+    assert page.test_scores is page.image_metrics is page.pixel_metrics is None
     assert page.worst == page.best == ()
 
 
@@ -74,7 +74,7 @@ def test_a_report_shows_no_more_than_twenty_suspects(fitted):
 def test_a_report_of_an_evaluation_adds_the_judgement(fitted, evaluation):
     page = report(fitted, evaluation=evaluation)
     assert page.image_metrics == evaluation.image
-    assert page.pixel_auroc == evaluation.pixel_auroc
+    assert page.pixel_metrics == evaluation.pixel
     assert np.array_equal(page.test_scores, evaluation.result.scores)
     assert np.array_equal(page.test_labels, evaluation.labels)
     shown = {image.name for image in (*page.worst, *page.best)}

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from patchsieve.errors import PatchSieveError
-from patchsieve.evaluation import image_metrics
+from patchsieve.evaluation import image_metrics, pixel_metrics
 from patchsieve.images.collection import Skipped
 from patchsieve.pictures import ColourScale, NextStep, Report, ReportImage, render, write_report
 
@@ -82,7 +82,8 @@ FULL = replace(
     test_scores=SCORES,
     test_labels=LABELS,
     image_metrics=image_metrics(LABELS, SCORES, 3.0),
-    pixel_auroc=0.91234,
+    # Of two good pixels the one that scores 2 is above the defective 1.
+    pixel_metrics=pixel_metrics([np.array([[0.0, 1.0, 2.0]])], [np.array([[False, True, False]])]),
     worst=(
         report_image("w.png", mask=np.eye(40, 60, dtype=bool), defective=True, defect="crack", score=2.0),
     ),
@@ -206,13 +207,24 @@ def test_numbers_of_the_test_reach_the_page() -> None:
     text = Page(full_report()).text
     for part in (
         "image AUROC 0.7500",
-        "pixel AUROC 0.9123",
+        "pixel AUROC 0.5000",
+        "(AUPRO to 30 %) 0.0000",
+        "recall at 1 % false alarms 50.0 %",
+        "good images that pass (specificity) 50.0 %",
+        "Matthews' correlation (MCC) 0.0000",
+        "precision recall F1 images good 0.5000 0.5000 0.5000 2 defective 0.5000 0.5000 0.5000 2",
         "1 right 1 false alarm ",
         "1 missed 1 found",
         "(recall) 50.0 %",
         "all together 1 min 03 s",
     ):
         assert part in text
+
+
+def test_without_masks_nothing_is_said_of_pixels() -> None:
+    text = Page(render(replace(FULL, pixel_metrics=None))).text
+    assert "image AUROC 0.7500" in text
+    assert "Pixels, at any threshold" not in text
 
 
 def test_undefined_numbers_give_their_reason_and_no_curve() -> None:

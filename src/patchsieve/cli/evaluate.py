@@ -16,6 +16,39 @@ from patchsieve.files import require_writable
 if TYPE_CHECKING:
     from patchsieve.evaluation import Evaluation
 
+# Keys of the JSON, and what they are called in `PixelMetrics`.
+_PIXEL_NAMES = {
+    "pixel_auroc": "auroc",
+    "pixel_average_precision": "average_precision",
+    "pixel_f1_max": "f1_max",
+    "pixel_f1_max_threshold": "f1_max_threshold",
+    "aupro": "aupro",
+    "defective_regions": "regions",
+}
+_AT_THE_THRESHOLD = (
+    "precision",
+    "recall",
+    "specificity",
+    "false_alarm_rate",
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "mcc",
+    "youden",
+)
+_WORDS = {
+    "auroc": "AUROC",
+    "f1": "F1",
+    "f1_max": "best F1",
+    "f1_max_threshold": "threshold of the best F1",
+    "mcc": "MCC",
+    "youden": "Youden's J",
+    "youden_max": "best Youden's J",
+    "youden_max_threshold": "threshold of the best Youden's J",
+    "recall_at_1_percent": "recall at 1 % false alarms",
+    "recall_at_5_percent": "recall at 5 % false alarms",
+}
+
 
 def evaluate(
     model_file: Model,
@@ -28,7 +61,7 @@ def evaluate(
     strict: Strict = False,
     device: Device = "auto",
 ) -> None:
-    """Print image AUROC, AP, pixel AUROC where there are masks, and the confusion at the stored threshold."""
+    """Print how well scores rank the images and maps outline the defects, and the verdicts at the threshold."""
     from patchsieve.detectors import load
     from patchsieve.evaluation import evaluate as judge
     from patchsieve.images import read_images
@@ -50,9 +83,13 @@ def evaluate(
 
 def as_json(evaluation: "Evaluation") -> dict[str, object]:
     """Return the figures of an evaluation for JSON."""
+    image, pixel = evaluation.image, evaluation.pixel
     return {
-        **asdict(evaluation.image),
-        "pixel_auroc": evaluation.pixel_auroc,
+        **asdict(image),
+        "classes": {name: asdict(metrics) for name, metrics in image.classes.items()},
+        **{name: getattr(pixel, field) for name, field in _PIXEL_NAMES.items()},
+        "undefined": image.undefined
+        | {name: pixel.undefined[field] for name, field in _PIXEL_NAMES.items() if field in pixel.undefined},
         "images": len(evaluation.result),
         "seen_in_training": evaluation.seen,
         "skipped": [asdict(skip) for skip in evaluation.result.skipped],
@@ -71,21 +108,38 @@ def judgement_in_words(evaluation: "Evaluation") -> str:
 
 def show_evaluation(evaluation: "Evaluation") -> None:
     """Print an evaluation for a person."""
-    image = evaluation.image
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_row("image AUROC", plain(image.auroc))
-    table.add_row("average precision", plain(image.average_precision))
-    table.add_row("pixel AUROC", plain(evaluation.pixel_auroc))
-    table.add_row("threshold", plain(image.threshold))
-    table.add_row("precision", plain(image.precision))
-    table.add_row("recall", plain(image.recall))
-    table.add_row("false alarm rate", plain(image.false_alarm_rate))
-    out.print(table)
-    confusion = Table("", "called good", "called defective", box=None, pad_edge=False)
-    confusion.add_row("good", str(image.true_negatives), str(image.false_positives))
-    confusion.add_row("defective", str(image.false_negatives), str(image.true_positives))
+    image, pixel = evaluation.image, evaluation.pixel
+    ranking = Table("at any threshold", "images", "pixels", box=None, pad_edge=False)
+    ranking.add_row("AUROC", plain(image.auroc), plain(pixel.auroc))
+    ranking.add_row("average precision", plain(image.average_precision), plain(pixel.average_precision))
+    ranking.add_row("best F1", plain(image.f1_max), plain(pixel.f1_max))
+    ranking.add_row("best Youden's J", plain(image.youden_max))
+    ranking.add_row("recall at 1 % false alarms", plain(image.recall_at_1_percent))
+    ranking.add_row("recall at 5 % false alarms", plain(image.recall_at_5_percent))
+    ranking.add_row(f"AUPRO to {100 * pixel.aupro_limit:g} %", "", plain(pixel.aupro))
+    out.print(ranking)
+    out.print()
+    verdicts = Table(f"at the threshold {plain(image.threshold)}", "images", box=None, pad_edge=False)
+    for name in _AT_THE_THRESHOLD:
+        verdicts.add_row(_in_words(name), plain(getattr(image, name)))
+    out.print(verdicts)
+    out.print()
+    columns = ("", "called good", "called defective", "precision", "recall", "F1")
+    confusion = Table(*columns, box=None, pad_edge=False)
+    called = {
+        "good": (image.true_negatives, image.false_positives),
+        "defective": (image.false_negatives, image.true_positives),
+    }
+    for name, metrics in image.classes.items():
+        shares = (metrics.precision, metrics.recall, metrics.f1)
+        confusion.add_row(name, *map(str, called[name]), *map(plain, shares))
     out.print(confusion)
-    for name, reason in image.undefined.items():
-        warn(f"{name.replace('_', ' ')} is not defined: {reason}")
+    for reason in dict.fromkeys(image.undefined.values()):
+        names = [_in_words(name) for name, why in image.undefined.items() if why == reason]
+        warn(f"not defined, because {reason}: {', '.join(names)}")
     for note in evaluation.notes:
         warn(note)
+
+
+def _in_words(name: str) -> str:
+    return _WORDS.get(name, name.replace("_", " "))

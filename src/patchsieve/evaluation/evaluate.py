@@ -1,6 +1,7 @@
 """A fitted model held against labelled images."""
 
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 
 from patchsieve.detectors import Detector, Result
 from patchsieve.errors import BrokenImageError, ImagesError
-from patchsieve.evaluation.metrics import ImageMetrics, image_metrics, pixel_auroc
+from patchsieve.evaluation.metrics import ImageMetrics, PixelMetrics, image_metrics, pixel_metrics
 from patchsieve.images import Mask, content_hash, decode_mask, read_images
+from patchsieve.images.preprocessing import Preprocessing
 from patchsieve.progress import SILENT, Progress
 
 
@@ -21,9 +23,10 @@ class Evaluation:
         result: scores, maps and verdicts of the N labelled images.
         labels: bool `[N]`, true for defective.
         image: metrics of the scores against the labels.
-        pixel_auroc: of the maps against the masks in the model frame; None where no defective image has a mask.
+        pixel: metrics of the maps against the masks in the model frame; undefined where no defective image has a
+            mask.
         masks: bool `[h, w]` in the model frame for each image; None for a defective image without a mask, which
-            is then left out of `pixel_auroc`.
+            is then left out of `pixel`.
         seen: number of the N images that the model was fitted on: their scores say nothing about new images.
         notes: what a reader of the numbers must know, in sentences.
     """
@@ -31,7 +34,7 @@ class Evaluation:
     result: Result = field(repr=False)
     labels: npt.NDArray[np.bool_] = field(repr=False)
     image: ImageMetrics
-    pixel_auroc: float | None
+    pixel: PixelMetrics
     masks: tuple[Mask | None, ...] = field(repr=False)
     seen: int
     notes: tuple[str, ...]
@@ -65,7 +68,6 @@ def evaluate(
     pairs = [
         (anomaly_map, mask) for anomaly_map, mask in zip(result.maps, masks, strict=True) if mask is not None
     ]
-    localised = any(mask.any() for _, mask in pairs)
     known = set(model.training_.hashes)
     seen = sum(content_hash(record) in known for record in result.images)
     if seen:
@@ -76,9 +78,7 @@ def evaluate(
         result=result,
         labels=labels,
         image=image_metrics(labels, result.scores, result.threshold),
-        pixel_auroc=pixel_auroc([pair[0] for pair in pairs], [pair[1] for pair in pairs])
-        if localised
-        else None,
+        pixel=pixel_metrics([pair[0] for pair in pairs], [pair[1] for pair in pairs]),
         masks=tuple(masks),
         seen=seen,
         notes=tuple(notes),
@@ -88,7 +88,7 @@ def evaluate(
 def _masks(model: Detector, result: Result) -> tuple[list[Mask | None], list[str]]:
     preprocessing = model.extractor_.preprocessing
     masks: list[Mask | None] = []
-    missing = hidden = 0
+    missing = hidden = thin = 0
     notes = []
     for record in result.images:
         mask: Mask | None = None
@@ -96,19 +96,31 @@ def _masks(model: Detector, result: Result) -> tuple[list[Mask | None], list[str
             mask = np.zeros(preprocessing.frame, dtype=bool)
         elif record.mask is not None:
             try:
-                whole = decode_mask(record.mask)
+                whole = decode_mask(record)
                 mask = preprocessing.mask(whole)
-                hidden += bool(whole.any() and not mask.any())
+                if whole.any() and not mask.any():
+                    seen = _is_in_frame(whole, preprocessing)
+                    thin, hidden = thin + seen, hidden + (not seen)
             except BrokenImageError as error:
-                notes.append(f"the mask {error} and is left out of the pixel AUROC")
+                notes.append(f"the mask {error} and is left out of the pixel figures")
         else:
             missing += 1
         masks.append(mask)
     if 0 < missing < sum(bool(record.defective) for record in result.images):
-        notes.append(f"{missing} defective images have no mask and are left out of the pixel AUROC")
+        notes.append(f"{missing} defective images have no mask and are left out of the pixel figures")
     if hidden:
         notes.append(
             f"{hidden} defective images have their whole defect outside the part that the model sees "
             "(the centre crop); fit with --crop none to inspect whole images"
         )
+    if thin:
+        notes.append(
+            f"{thin} defective images have a defect too thin for the model frame: none of its pixels has it in its "
+            "centre, so the pixel figures do not count it; fit with a larger --image-size"
+        )
     return masks, notes
+
+
+def _is_in_frame(mask: Mask, preprocessing: Preprocessing) -> bool:
+    left, top, right, bottom = preprocessing.box(*mask.shape)
+    return bool(mask[floor(top) : ceil(bottom), floor(left) : ceil(right)].any())

@@ -149,7 +149,7 @@ def _judgement(evaluation: Evaluation) -> dict[str, Any]:
         "test_scores": result.scores,
         "test_labels": evaluation.labels,
         "image_metrics": evaluation.image,
-        "pixel_auroc": evaluation.pixel_auroc,
+        "pixel_metrics": evaluation.pixel if evaluation.pixel.regions else None,
         "worst": report_images(result, worst),
         "best": report_images(result, best),
     }

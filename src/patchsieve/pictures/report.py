@@ -27,8 +27,8 @@ from patchsieve.pictures.rows import (
 )
 
 if TYPE_CHECKING:
-    # For its type alone: scikit-learn, which it brings, is slow to import.
-    from patchsieve.evaluation.metrics import ImageMetrics
+    # For their types alone: scikit-learn, which they bring, is slow to import.
+    from patchsieve.evaluation.metrics import ImageMetrics, PixelMetrics
 
 Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[np.integer] | npt.NDArray[np.bool_]
@@ -61,7 +61,7 @@ class Report:
         test_scores: anomaly scores of all test images `[N]`.
         test_labels: 0 good, 1 defective `[N]`.
         image_metrics: the test scores judged by the labels.
-        pixel_auroc: the test maps judged by masks.
+        pixel_metrics: the test maps judged by the masks.
         worst: test images where the score contradicts the label most (`worst_and_best` chooses them).
         best: test images where both agree best.
         skipped: files that were left out.
@@ -84,7 +84,7 @@ class Report:
     test_scores: Floats | None = None
     test_labels: Labels | None = None
     image_metrics: "ImageMetrics | None" = None
-    pixel_auroc: float | None = None
+    pixel_metrics: "PixelMetrics | None" = None
     worst: tuple[ReportImage, ...] = ()
     best: tuple[ReportImage, ...] = ()
     skipped: tuple[Skipped, ...] = ()
