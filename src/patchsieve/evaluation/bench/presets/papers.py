@@ -47,7 +47,9 @@ _COMPARED = (
 # No limit to the bank but its ratio, as in the papers.
 _DENOISED = {**_paper_settings(System("denoised", "denoised")), "second_settings": {"bank_size": None}}
 
-_ONE_NETWORK = "both detectors of image-level denoising see the same features; in the paper the first has a small network"
+_ONE_NETWORK = (
+    "both parts of image-level denoising see the same features; the paper gives the first a small network"
+)
 
 PAPER_PRESETS = (
     BenchPreset(
