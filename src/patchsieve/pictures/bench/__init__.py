@@ -1,0 +1,3 @@
+"""The pictures of a bench."""
+
+__all__ = []
