@@ -77,6 +77,19 @@ def assigned(assignments: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
+def variation(text: str) -> tuple[str, list[Any]]:
+    """Read "NAME=V1,V2,...", each value as YAML, as it would stand in a configuration file.
+
+    Raises:
+        ConfigError: it has no name or no value, or is not YAML.
+    """
+    name, equals, values = (part.strip() for part in text.partition("="))
+    if not (name and equals and values):
+        raise ConfigError(f"--vary takes NAME=V1,V2 such as tau=0.05,0.15, not {text!r}")
+    given = [assigned([f"{name}={value}"]) for value in values.split(",")]
+    return next(iter(given[0])), [value for one in given for value in one.values()]
+
+
 def joined(flags: Mapping[str, Any], assignments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the flags and ``--set`` give together: neither wins over the other.
 

@@ -5,5 +5,33 @@ experiment, kept in one file so that a stopped grid continues and nothing is don
 """
 
 from patchsieve.evaluation.bench.cells import METRICS, Cell, CellResult, Condition, System
+from patchsieve.evaluation.bench.grid import Bench
+from patchsieve.evaluation.bench.plan import BenchPlan, Category, categories, conditions
+from patchsieve.evaluation.bench.presets import BENCH_PRESETS, BenchPreset
+from patchsieve.evaluation.bench.running import Running
+from patchsieve.evaluation.bench.settings import varied, with_settings
+from patchsieve.evaluation.bench.store import ResultStore
+from patchsieve.evaluation.bench.summary import Summary, summaries
+from patchsieve.evaluation.bench.systems import named_systems
 
-__all__ = ["METRICS", "Cell", "CellResult", "Condition", "System"]
+__all__ = [
+    "BENCH_PRESETS",
+    "METRICS",
+    "Bench",
+    "BenchPlan",
+    "BenchPreset",
+    "Category",
+    "Cell",
+    "CellResult",
+    "Condition",
+    "ResultStore",
+    "Running",
+    "Summary",
+    "System",
+    "categories",
+    "conditions",
+    "named_systems",
+    "summaries",
+    "varied",
+    "with_settings",
+]

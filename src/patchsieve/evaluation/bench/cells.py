@@ -78,7 +78,7 @@ class Cell:
                 self.category,
                 self.system.detector,
                 dict(self.system.settings),
-                self.condition.noise,
+                float(self.condition.noise),
                 self.condition.overlap if self.condition.noise else "none",
                 self.condition.seed,
             ],

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from patchsieve.errors import ConfigError
+from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.evaluation.bench.cells import Cell, Condition, System
-from patchsieve.images import Overlap
+from patchsieve.images import Overlap, Skipped, read_categories
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,42 @@ class BenchPlan:
         return tuple(cell for category in self.categories for cell in self.cells(category))
 
 
-def conditions(rates: Sequence[float], overlaps: Sequence[Overlap], seeds: Sequence[int]) -> tuple[Condition, ...]:
+def categories(
+    roots: Sequence[Path], *, layout: str = "auto", only: Sequence[str] = ()
+) -> tuple[tuple[Category, ...], tuple[Skipped, ...]]:
+    """Find the categories of data sets.
+
+    Args:
+        roots: each the folder of a category, or one that holds several.
+        layout: for all of them, as `patchsieve.read_images` takes it; one that is named makes every root a category.
+        only: names of the categories to take; all where there are none.
+
+    Returns:
+        The categories, and the folders that look like one and cannot be read as such.
+
+    Raises:
+        ImagesError: a root holds no category, or one that is asked for is not there.
+    """
+    found: list[Category] = []
+    skipped: list[Skipped] = []
+    for root in roots:
+        if layout != "auto":
+            found.append(Category(root.resolve().name, root.resolve().name, root, layout))
+            continue
+        below = read_categories(root)
+        skipped += below.skipped
+        dataset = next(iter(below.folders)) if len(below.folders) == 1 else below.root.resolve().name
+        found += [Category(dataset, name, folder) for name, folder in below.folders.items()]
+    names = [category.name for category in found]
+    for name in only:
+        if name not in names:
+            raise ImagesError(f"there is no category {name!r}; there is {', '.join(names)}")
+    return tuple(category for category in found if not only or category.name in only), tuple(skipped)
+
+
+def conditions(
+    rates: Sequence[float], overlaps: Sequence[Overlap], seeds: Sequence[int]
+) -> tuple[Condition, ...]:
     """Combine noise rates, kinds of overlap and seeds; without noise there is nothing that could overlap.
 
     Raises:
@@ -72,9 +107,10 @@ def conditions(rates: Sequence[float], overlaps: Sequence[Overlap], seeds: Seque
     for rate in rates:
         if not 0 <= rate < float("inf"):
             raise ConfigError(f"the noise rate {rate} must be 0 or more; 0.1 is a usual rate")
+    clean: tuple[Overlap, ...] = ("none",)
     return tuple(
         Condition(rate, overlap, seed)
         for rate in dict.fromkeys(rates)
-        for overlap in (dict.fromkeys(overlaps) if rate else ("none",))
+        for overlap in (tuple(dict.fromkeys(overlaps)) if rate else clean)
         for seed in seeds
     )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -59,6 +59,9 @@ class ResultStore:
             PatchSieveError: it cannot be read or written, or is no such file.
         """
         self.path = Path(path)
+        with suppress(OSError):
+            # What is wrong with the folder, opening the file in it says.
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as connection:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -1,0 +1,283 @@
+"""`patchsieve bench`: detectors beside each other on labelled images, with noise on purpose."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+
+import typer
+from rich.table import Table
+
+from patchsieve.cli import settings
+from patchsieve.cli.console import out, progress_bars, say, warn
+from patchsieve.cli.formats import Layout
+from patchsieve.errors import ConfigError
+
+if TYPE_CHECKING:
+    from patchsieve.evaluation.bench import (
+        Bench,
+        BenchPreset,
+        Category,
+        CellResult,
+        Condition,
+        Summary,
+        System,
+    )
+    from patchsieve.images import Overlap, TooFew
+
+# What runs where nobody says otherwise.
+DETECTORS = ("softpatch", "patchcore", "padim")
+NOISE = (0.0, 0.1)
+OVERLAPS = ("none", "same")
+SEEDS = 3
+# The figures that are printed; all others are in the report.
+SHOWN = (
+    "image_auroc",
+    "pixel_auroc",
+    "aupro",
+    "suspects_precision_at_n",
+    "fit_seconds",
+    "image_ms",
+    "file_mib",
+)
+
+
+def _tell_presets(wanted: bool) -> None:
+    if wanted:
+        from patchsieve.evaluation.bench import BENCH_PRESETS
+
+        for name, preset in BENCH_PRESETS.items():
+            typer.echo(f"{name}: {preset.repeats}")
+        raise typer.Exit
+
+
+def bench(
+    data: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DATA...", help="Labelled images: a category's folder, or one that holds several."
+        ),
+    ],
+    out_dir: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="Folder for results, manifests and report; a stopped bench goes on there."
+        ),
+    ] = Path("bench"),
+    detectors: Annotated[
+        str | None,
+        typer.Option(help="Names by commas, such as softpatch,patchcore,padim; default these three."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="A table of the papers or an ablation; --list-presets names them.")
+    ] = None,
+    noise: Annotated[str | None, typer.Option(help="Noise rates by commas; default 0,0.1.")] = None,
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            help="By commas: none, same, gaussian_noise, noise_and_blur, rotation, affine; default none,same."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Number of draws of each condition; default 3.")
+    ] = None,
+    vary: Annotated[
+        str | None, typer.Option(metavar="NAME=V1,V2", help="A setting to vary, such as tau=0.05,0.15,0.25.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting for all detectors that have it."),
+    ] = None,
+    backbone: Annotated[str | None, typer.Option(help="For all detectors; as in fit.")] = None,
+    categories: Annotated[str | None, typer.Option(help="Only these, by commas.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Experiments side by side.")] = 1,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate",
+            help="Find thresholds and suspects too; takes longer than all the rest.",
+        ),
+    ] = True,
+    too_few: Annotated[
+        str, typer.Option(help="Where defective images do not suffice for a rate: refuse, repeat or lower.")
+    ] = "refuse",
+    test_share: Annotated[
+        float, typer.Option(help="Share of good images kept for judging where there is no split.")
+    ] = 0.25,
+    manifests: Annotated[
+        Path | None, typer.Option(help="Folder of noise manifests to follow, as another bench wrote them.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that keeps embeddings for other benches and fits.")
+    ] = None,
+    layout: Layout = "auto",
+    list_presets: Annotated[  # noqa: ARG001
+        bool,
+        typer.Option(
+            "--list-presets", help="Print the presets and exit.", callback=_tell_presets, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Run every detector in every condition on every category, and report it in tables and figures."""
+    from patchsieve.evaluation.bench import Bench, BenchPlan, ResultStore, Running
+
+    chosen = _preset(preset)
+    plan = BenchPlan(
+        _categories(data, layout, categories),
+        _systems(detectors, chosen, backbone, settings.assigned(assignments or []), vary),
+        _conditions(noise, overlap, seeds, chosen),
+    )
+    out_dir.mkdir(parents=True, exist_ok=True)
+    running = Running(
+        cache=cache or out_dir / ".embeddings",
+        manifests=out_dir / "manifests",
+        given=manifests,
+        calibrate=calibrate,
+        too_few=_too_few(too_few),
+        test_share=test_share,
+    )
+    work = Bench(plan, running, ResultStore(out_dir / "results.sqlite"))
+    run_and_report(work, out_dir, chosen, workers=workers)
+    if cache is None:
+        # Some hundred megabytes that nobody asked to keep; the results stay.
+        shutil.rmtree(running.cache, ignore_errors=True)
+
+
+def run_and_report(work: "Bench", out_dir: Path, preset: "BenchPreset | None", *, workers: int) -> None:
+    """Run what is missing, telling the user what happens, and write the report of all there is.
+
+    Raises:
+        typer.Exit: with status 1, where experiments failed.
+    """
+    todo = sum(len(share.cells) for share in work.missing())
+    total = len(work.plan.all_cells)
+    say(f"{total} experiments, {total - todo} of them done before; stopped, the same command goes on")
+    with progress_bars() as progress:
+        for result in work.run(workers=workers, progress=progress):
+            if result.failure is not None:
+                warn(f"{_in_words(result)}: {result.failure}")
+    results = work.results()
+    _show(results)
+    failed = sum(result.failure is not None for result in results)
+    if failed:
+        warn(f"{failed} of {total} experiments failed; the same command tries them again")
+        raise typer.Exit(1)
+
+
+def _preset(name: str | None) -> "BenchPreset | None":
+    from patchsieve.evaluation.bench import BENCH_PRESETS
+
+    if name is None:
+        return None
+    if name not in BENCH_PRESETS:
+        raise ConfigError(f"there is no bench preset {name!r}; patchsieve bench --list-presets names them")
+    return BENCH_PRESETS[name]
+
+
+def _categories(data: Sequence[Path], layout: str, only: str | None) -> "tuple[Category, ...]":
+    from patchsieve.evaluation.bench import categories
+
+    found, skipped = categories(data, layout=layout, only=_names(only) if only else ())
+    for one in skipped:
+        warn(f"{one.name} is left out: {one.reason}")
+    return found
+
+
+def _systems(
+    names: str | None,
+    preset: "BenchPreset | None",
+    backbone: str | None,
+    given: dict[str, Any],
+    vary: str | None,
+) -> "tuple[System, ...]":
+    from patchsieve.evaluation.bench import BenchPreset, named_systems, varied, with_settings
+
+    known = named_systems()
+    if names is None and preset is not None:
+        chosen = preset
+    else:
+        wanted = _names(names) if names else DETECTORS
+        for name in wanted:
+            if name not in known:
+                raise ConfigError(f"there is no detector {name!r} for a bench; there is {', '.join(known)}")
+        chosen = BenchPreset(name="detectors", repeats="", systems=tuple(known[name] for name in wanted))
+    if backbone is not None:
+        settings.joined({"backbone": backbone}, given)
+        chosen = chosen.on(backbone, given.pop("layers", None))
+    systems = with_settings(chosen.systems, given) if given else chosen.systems
+    if vary is None:
+        return systems
+    name, values = settings.variation(vary)
+    return varied(systems, name, values)
+
+
+def _conditions(
+    noise: str | None, overlap: str | None, seeds: int | None, preset: "BenchPreset | None"
+) -> "tuple[Condition, ...]":
+    from patchsieve.evaluation.bench import conditions
+    from patchsieve.images import Overlap
+
+    rates = tuple(_number(text) for text in _names(noise)) if noise else preset.noise if preset else NOISE
+    kinds = tuple(_names(overlap)) if overlap else preset.overlaps if preset else OVERLAPS
+    for kind in kinds:
+        if kind not in get_args(Overlap):
+            raise ConfigError(f"there is no overlap {kind!r}; there is {', '.join(get_args(Overlap))}")
+    drawn = range(seeds) if seeds else preset.seeds if preset else range(SEEDS)
+    return conditions(rates, cast("tuple[Overlap, ...]", kinds), drawn)
+
+
+def _too_few(name: str) -> "TooFew":
+    from patchsieve.images import TooFew
+
+    if name not in get_args(TooFew):
+        raise ConfigError(f"--too-few cannot be {name!r}; it is one of {', '.join(get_args(TooFew))}")
+    return cast("TooFew", name)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ConfigError(f"the noise rate {text!r} is no number; give rates such as 0,0.1") from error
+
+
+def _in_words(result: "CellResult") -> str:
+    cell, condition = result.cell, result.cell.condition
+    noise = f"noise {condition.noise:g} ({condition.overlap})" if condition.noise else "clean"
+    return f"{cell.category}, {cell.system.name}, {noise}, seed {condition.seed}"
+
+
+def _show(results: "Sequence[CellResult]") -> None:
+    """Print one row for each system and condition, means over seeds and categories."""
+    from patchsieve.evaluation.bench import METRICS, summaries
+
+    rows = summaries(results, SHOWN)
+    columns = [name for name in SHOWN if any(row.means[name] is not None for row in rows)]
+    table = Table(box=None, pad_edge=False)
+    for heading in ("data", "detector", "noise", "overlap"):
+        table.add_column(heading, no_wrap=True, min_width=_widest(rows, heading))
+    for name in columns:
+        table.add_column(METRICS[name])
+    for row in rows:
+        figures = [_figure(row.means[name], row.spreads[name]) for name in columns]
+        overlap = row.overlap if row.noise else "-"
+        table.add_row(row.dataset, row.system, f"{row.noise:g}", overlap, *figures)
+    out.print(table)
+
+
+def _widest(rows: "Sequence[Summary]", heading: str) -> int:
+    """Return the width that names need: cut short, they would say nothing."""
+    names = {"data": "dataset", "detector": "system"}
+    return max([len(heading), *(len(str(getattr(row, names.get(heading, heading)))) for row in rows)])
+
+
+def _figure(mean: float | None, spread: float | None) -> str:
+    if mean is None:
+        return "-"
+    if mean > 1:
+        return f"{mean:.3g}"
+    return f"{mean:.3f}" if spread is None else f"{mean:.3f} ±{spread:.3f}"

@@ -1,0 +1,266 @@
+"""One cell, run: noise into the training images, a detector fitted, its figures taken."""
+
+import glob
+import hashlib
+import json
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from patchsieve.detectors import Detector, make_detector
+from patchsieve.errors import BrokenImageError, ImagesError
+from patchsieve.evaluation.bench.cells import Cell, CellResult, System
+from patchsieve.evaluation.bench.figures import figures
+from patchsieve.evaluation.bench.plan import Category
+from patchsieve.features import Embeddings, FeatureExtractor, embed_cached
+from patchsieve.images import (
+    ImageRecord,
+    ImageSet,
+    Manifest,
+    Mask,
+    TooFew,
+    apply_manifest,
+    content_hash,
+    decode_mask,
+    distinct,
+    inject_noise,
+    read_images,
+    split_images,
+)
+from patchsieve.progress import SILENT, Progress
+
+# Images that the time of embedding is measured on, after as many to warm up.
+_TIMED_IMAGES = 16
+# The settings of a detector that decide about the features it learns from.
+_EXTRACTION = frozenset(
+    (
+        "backbone",
+        "layers",
+        "image_size",
+        "crop",
+        "patch_size",
+        "patch_stride",
+        "dims",
+        "grid",
+        "precision",
+        "device",
+        "batch_size",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How cells are run.
+
+    Attributes:
+        cache: folder that keeps the embeddings.
+        manifests: folder that the manifest of each noisy set is written to.
+        given: folder of manifests to follow instead of drawing; None to draw.
+        calibrate: look for a threshold and score the training images out of sample; takes longer than the rest.
+        too_few: what to do where there are not enough defective images for a rate; see `inject_noise`.
+        test_share: share of the good images that is kept for judging where a set comes without a split.
+    """
+
+    cache: Path
+    manifests: Path
+    given: Path | None = None
+    calibrate: bool = True
+    too_few: TooFew = "refuse"
+    test_share: float = 0.25
+
+
+def labelled_images(category: Category, running: Running) -> ImageSet:
+    """Return a category's images with a split: those of the test part that have a label, and all to learn from.
+
+    Raises:
+        ImagesError: there is nothing to judge by.
+    """
+    found = read_images(category.folder, category.layout)
+    if all(record.split is None for record in found):
+        # Copies first: of two in different parts, one would be judged by itself.
+        return split_images(distinct(found), running.test_share, seed=0)
+    kept = found.where(lambda record: record.split == "train" or record.defective is not None)
+    if not kept.where(lambda record: record.split == "test"):
+        raise ImagesError(
+            f"{found.root} (layout {found.layout}) has no labelled test images to judge by: put them into folders "
+            "such as test/good and test/defect"
+        )
+    return kept
+
+
+def content_of(category: Category, running: Running) -> str:
+    """Return a hash of all that a category's cells depend on beside their own settings.
+
+    Raises:
+        ImagesError: there is nothing to judge by.
+    """
+    digest = hashlib.sha256(running.too_few.encode())
+    for record in labelled_images(category, running):
+        # A file that cannot be read is left out of every cell; once it can be, they are others.
+        with suppress(BrokenImageError):
+            digest.update(content_hash(record).encode())
+        digest.update(json.dumps([record.name, record.split, record.defective]).encode())
+        if record.mask is not None:
+            with suppress(OSError):
+                files = sorted(record.mask.iterdir()) if record.mask.is_dir() else [record.mask]
+                digest.update(b"".join(path.read_bytes() for path in files))
+    if running.given is not None:
+        for path in sorted(
+            running.given.glob(f"{glob.escape(_stem(category.dataset, category.name))}-noise*.json")
+        ):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def extraction_of(system: System) -> str:
+    """Return, as text, what decides about the features that a system learns from: systems with equal ones share.
+
+    Raises:
+        ConfigError: its settings cannot work.
+    """
+    model = make_detector(system.detector, system.settings)
+    chosen = {field.name: getattr(model, field.name) for field in fields(model)}
+    if type(model).make_extractor is Detector.make_extractor:
+        chosen = {name: value for name, value in chosen.items() if name in _EXTRACTION}
+    else:
+        chosen["detector"] = system.detector
+    return json.dumps(chosen, sort_keys=True, default=str)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A category with its features by one way of extracting them; serves all cells that share both.
+
+    Attributes:
+        images: with their split, before any noise.
+        embeddings: of all these images that could be decoded.
+        masks: of the test images, in the model frame, by name; None where a defective image has none that fits.
+        embed_ms: milliseconds that decoding and embedding an image takes.
+    """
+
+    images: ImageSet
+    embeddings: Embeddings
+    masks: dict[str, Mask | None]
+    embed_ms: float
+
+    def embedded(self, images: ImageSet, running: Running) -> Embeddings:
+        """Return the embeddings of some images, those of images that augmentation made among them."""
+        if any(record.augmentations for record in images):
+            return embed_cached(self.embeddings.extractor, images, running.cache)
+        rows = {name: row for row, name in enumerate(self.embeddings.images.names)}
+        return self.embeddings.take([rows[name] for name in images.names if name in rows])
+
+
+def prepare(category: Category, system: System, running: Running, progress: Progress = SILENT) -> Prepared:
+    """Read and embed a category; what the cache holds is not embedded again.
+
+    Raises:
+        PatchSieveError: the images, the settings or the backbone cannot be used.
+    """
+    images = labelled_images(category, running)
+    model = make_detector(system.detector, system.settings)
+    extractor = model.make_extractor()
+    embeddings = embed_cached(extractor, images, running.cache, progress=progress)
+    if model.budget(extractor.device).keeps(embeddings.features.nbytes):
+        embeddings = replace(embeddings, features=embeddings.features.in_memory())
+    masks = {
+        record.name: _framed_mask(record, extractor) for record in embeddings.images if record.split == "test"
+    }
+    return Prepared(images, embeddings, masks, _embed_ms(embeddings))
+
+
+def run_cell(cell: Cell, prepared: Prepared, running: Running) -> CellResult:
+    """Fit a cell's detector and judge it.
+
+    Raises:
+        PatchSieveError: the condition or the settings cannot be met.
+    """
+    noisy = _noisy(prepared.images, cell, running)
+    train = prepared.embedded(distinct(noisy.train), running)
+    test = prepared.embedded(noisy.test, running)
+    seeded = {**cell.system.settings, "seed": cell.condition.seed}
+    model = make_detector(cell.system.detector, seeded)
+    started = perf_counter()
+    if running.calibrate:
+        model.fit(train)
+    else:
+        model.fit_ranking(train)
+    fitted = perf_counter()
+    result = model.predict(test)
+    score_ms = 1000 * (perf_counter() - fitted) / len(test)
+    labels = np.array([bool(record.defective) for record in result.images])
+    noise = np.array([bool(record.defective) for record in train.images])
+    scores = model.training_.scores if running.calibrate else None
+    found = figures(
+        labels,
+        result.scores,
+        result.threshold if running.calibrate else None,
+        list(result.maps),
+        [prepared.masks[name] for name in result.images.names],
+        noise if scores is not None else None,
+        scores,
+    )
+    timed = {"fit_seconds": fitted - started, "image_ms": prepared.embed_ms + score_ms}
+    size = {"file_mib": _file_mib(model)} if running.calibrate else {}
+    return CellResult(
+        cell=cell,
+        metrics={**found, **timed, **size},
+        names=result.images.names,
+        labels=labels,
+        scores=result.scores,
+        training_names=() if scores is None else train.images.names,
+        training_noise=np.empty(0, bool) if scores is None else noise,
+        training_scores=np.empty(0, np.float32) if scores is None else scores,
+    )
+
+
+def _noisy(images: ImageSet, cell: Cell, running: Running) -> ImageSet:
+    """Return the images in the cell's condition, and leave a manifest of it behind."""
+    condition = cell.condition
+    if not condition.noise:
+        return images
+    drawn = f"noise{condition.noise:g}-{condition.overlap}-seed{condition.seed}"
+    name = f"{_stem(cell.dataset, cell.category)}-{drawn}.json"
+    if running.given is not None:
+        manifest = Manifest.read(running.given / name)
+        noisy = apply_manifest(images, manifest)
+    else:
+        noisy, manifest = inject_noise(
+            images, condition.noise, overlap=condition.overlap, seed=condition.seed, too_few=running.too_few
+        )
+    manifest.write(running.manifests / name)
+    return noisy
+
+
+def _stem(dataset: str, category: str) -> str:
+    return category if dataset == category else f"{dataset}-{category}"
+
+
+def _framed_mask(record: ImageRecord, extractor: FeatureExtractor) -> Mask | None:
+    if not record.defective:
+        return np.zeros(extractor.preprocessing.frame, dtype=bool)
+    if record.mask is None:
+        return None
+    try:
+        return extractor.preprocessing.mask(decode_mask(record))
+    except BrokenImageError:
+        return None
+
+
+def _embed_ms(embeddings: Embeddings) -> float:
+    """Measure, on images of the set, what those that came from the cache no longer tell."""
+    some = embeddings.images.with_records(embeddings.images.records[:_TIMED_IMAGES])
+    embeddings.extractor.embed(some)
+    return 1000 * float(np.mean(embeddings.extractor.embed(some).seconds))
+
+
+def _file_mib(model: Detector) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.sieve"
+        model.save(path)
+        return path.stat().st_size / 2**20
