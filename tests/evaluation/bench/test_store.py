@@ -1,5 +1,6 @@
 """The file of results: what was put in comes out, whatever is asked, and nothing else."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,6 +94,25 @@ def test_the_same_experiment_is_found_under_another_name(tmp_path: Path) -> None
 def test_without_noise_there_is_no_overlap_to_tell_apart(overlap: str, seed: int) -> None:
     clean = replace(CELL, condition=Condition(0, overlap, seed))  # type: ignore[arg-type]
     assert clean.key == replace(CELL, condition=Condition(0.0, "none", seed)).key
+
+
+def test_a_default_that_has_changed_since_makes_another_experiment(tmp_path: Path) -> None:
+    path = tmp_path / "results.sqlite"
+    store = ResultStore(path)
+    store.add(result_of(CELL), "content")
+
+    def rewritten(change: Callable[[dict[str, str]], None]) -> bool:
+        with sqlite3.connect(path) as connection:
+            (text,) = connection.execute("SELECT settings FROM cells").fetchone()
+            settings = json.loads(text)
+            change(settings)
+            connection.execute("UPDATE cells SET settings = ?", (json.dumps(settings),))
+        connection.close()
+        return CELL in store.find([CELL], "content")
+
+    # A setting that did not exist then had no other value.
+    assert rewritten(lambda settings: settings.pop("sigma"))
+    assert not rewritten(lambda settings: settings.update(coreset_ratio="0.2"))
 
 
 def test_a_file_that_is_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -6,14 +6,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from patchsieve.detectors import make_detector
 from patchsieve.errors import PatchSieveError
-from patchsieve.evaluation.bench.cells import Cell, CellResult
+from patchsieve.evaluation.bench.cells import Cell, CellResult, System
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS image_lists (
@@ -93,7 +95,7 @@ class ResultStore:
                     cell.category,
                     cell.system.name,
                     cell.system.detector,
-                    json.dumps(dict(cell.system.settings), sort_keys=True),
+                    json.dumps(_all_settings(cell.system)),
                     condition.noise,
                     condition.overlap,
                     condition.seed,
@@ -111,19 +113,22 @@ class ResultStore:
     def find(self, cells: Iterable[Cell], content: str) -> dict[Cell, CellResult]:
         """Return what is known of some experiments on these images.
 
+        A result counts only if every setting that it was made with still is what it was, defaults too: one that has
+        got another default since is another experiment.
+
         Raises:
-            PatchSieveError: the file cannot be read.
+            PatchSieveError: the file cannot be read, or a system cannot work.
         """
         found = {}
         with self._open() as connection:
             for cell in cells:
                 row = connection.execute(
-                    "SELECT metrics, test_list, scores, training_list, training_scores, failure FROM cells "
-                    "WHERE key = ? AND content = ?",
+                    "SELECT settings, metrics, test_list, scores, training_list, training_scores, failure "
+                    "FROM cells WHERE key = ? AND content = ?",
                     (cell.key, content),
                 ).fetchone()
-                if row is not None:
-                    found[cell] = _restored(connection, cell, *row)
+                if row is not None and json.loads(row[0]).items() <= _all_settings(cell.system).items():
+                    found[cell] = _restored(connection, cell, *row[1:])
         return found
 
     @contextmanager
@@ -135,6 +140,13 @@ class ResultStore:
             raise PatchSieveError(
                 f"the result file {self.path} cannot be used: {error}; name another with --out"
             ) from error
+
+
+@cache
+def _all_settings(system: System) -> dict[str, str]:
+    """Return each setting, defaults among them, as text; the seed belongs to the condition."""
+    settings = make_detector(system.detector, system.settings).get_params(deep=False)
+    return {name: json.dumps(value, default=str) for name, value in settings.items() if name != "seed"}
 
 
 def _keep_list(connection: sqlite3.Connection, names: tuple[str, ...], labels: np.ndarray) -> str | None:
