@@ -16,6 +16,7 @@ from patchsieve.bank import read_container
 from patchsieve.cli.app import app
 from patchsieve.cli.tables import COLUMNS
 from patchsieve.detectors import DETECTORS, make_detector
+from patchsieve.evaluation.bench import METRICS
 from patchsieve.features.backbones.efficientnet_lite import DEFAULT_LAYERS
 from patchsieve.images import LAYOUTS
 from patchsieve.images.synthetic import write_demo_set
@@ -160,6 +161,16 @@ def test_the_tables_name_all_that_is_there(demo: Path) -> None:
     settings = {name for system in DETECTORS for name in make_detector(system).get_params(deep=False)}
     assert table_keys("method.md")[-1] == {"detector", *settings}
     assert ", ".join(f"`{layer}`" for layer in DEFAULT_LAYERS) in (ROOT / "docs/backbones.md").read_text()
+
+
+def test_the_page_of_metrics_defines_every_figure_and_no_other() -> None:
+    assert set().union(*table_keys("metrics.md")) | {
+        "threshold",
+        "true_positives",
+        "false_positives",
+        "true_negatives",
+        "false_negatives",
+    } == set(METRICS)
 
 
 def table_keys(name: str) -> list[set[str]]:
