@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from patchsieve.cli.check import check
+from patchsieve.cli.course import course
 from patchsieve.cli.demo import demo
 from patchsieve.cli.evaluate import evaluate
 from patchsieve.cli.fit import fit
@@ -39,5 +40,5 @@ def options(
     """Take the options that stand before a command."""
 
 
-for command in (check, fit, predict, suspects, evaluate, update, demo):
+for command in (check, fit, predict, suspects, evaluate, update, course, demo):
     app.command()(command)
