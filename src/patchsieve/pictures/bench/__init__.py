@@ -1,3 +1,24 @@
-"""The pictures of a bench."""
+"""The pictures of a bench: what the results of many experiments look like, side by side.
 
-__all__ = []
+In come `CellResult`s, and for the examples a fitted detector with its `Embeddings` and `Result`; out come
+`BenchFigure`s (SVG, PNG, the words and the numbers of each), `BenchTable`s, and a report of all of them.
+"""
+
+from patchsieve.pictures.bench.examples import examples
+from patchsieve.pictures.bench.figure import BenchFigure, BenchTable, Table
+from patchsieve.pictures.bench.projections import METHODS, bank_projection, split_projection
+from patchsieve.pictures.bench.report import write_bench_report
+from patchsieve.pictures.bench.tables import Certainty, Comparison
+
+__all__ = [
+    "METHODS",
+    "BenchFigure",
+    "BenchTable",
+    "Certainty",
+    "Comparison",
+    "Table",
+    "bank_projection",
+    "examples",
+    "split_projection",
+    "write_bench_report",
+]

@@ -24,6 +24,11 @@ OVERLAP_WORDS: dict[Overlap, str] = {
 _USUAL_NOISE = 0.1
 
 
+def condition_words(noise: float, overlap: Overlap) -> str:
+    """Return e.g. "10 % noise, overlap", or "clean"."""
+    return f"{100 * noise:g} % noise, {OVERLAP_WORDS[overlap].partition(':')[0]}" if noise else "clean"
+
+
 class Place(NamedTuple):
     """A category of a data set."""
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _TOP = 6
 _GALLERY = 24
 _SIDE = 256
+# Inches.
+_CELL = 1.8
 _MASK_COLOUR = (213, 94, 0)
 
 Floats = npt.NDArray[np.floating]
@@ -132,7 +134,8 @@ def top_figure(
     if not images:
         return None
     short = short_names([image.name for image in images], 44)
-    mosaic = Mosaic(4 * len(images), 4, 1.75, 1.75, left=0.12, top=0.24, bottom=0.3, foot=0.0)
+    heights = tuple(_height([image.pixels]) for image in images)
+    mosaic = Mosaic(4 * len(images), 4, _CELL, heights, left=0.12, top=0.24, bottom=0.3, foot=0.0)
     with canvas(*mosaic.size) as figure:
         panels = mosaic.axes(figure)
         for rank, image in enumerate(images, 1):
@@ -147,8 +150,8 @@ def top_figure(
             name=f"top-{name}",
             title=f"The {len(images)} highest scores: {title}",
             caption="All maps are on one colour scale: dark is what normal surface scores in training, the threshold "
-            f"of {result.threshold:.4g} is in its middle. On the overlay a light blue line surrounds what lies above the "
-            "threshold. Grey is what the model does not see. The mask is the truth, where it is known.",
+            f"of {result.threshold:.4g} is in its middle. On the overlay a light blue line surrounds what lies above "
+            "the threshold. Grey is what the model does not see. The mask is the truth, where it is known.",
             alt=f"The images with the highest scores, {title}: "
             + "; ".join(f"{i.name}, score {i.score:.4g}, {_verdict(i, result.threshold)}" for i in images)
             + ".",
@@ -174,7 +177,10 @@ def noise_gallery(records: Iterable[ImageRecord], *, title: str, name: str) -> B
     if not shown:
         return None
     short = short_names([record.name for record, _ in shown], 24)
-    mosaic = Mosaic(len(shown), 4, 1.75, 1.75, left=0.12, top=0.08, bottom=0.3, foot=0.0)
+    heights = tuple(
+        _height([pixels for _, pixels in shown[first : first + 4]]) for first in range(0, len(shown), 4)
+    )
+    mosaic = Mosaic(len(shown), 4, _CELL, heights, left=0.12, top=0.08, bottom=0.3, foot=0.0)
     with canvas(*mosaic.size) as figure:
         for axes, (record, pixels) in zip(mosaic.axes(figure), shown, strict=True):
             _show(axes, pixels, short[record.name])
@@ -232,10 +238,17 @@ def _outlined(record: ImageRecord) -> Pixels | None:
     return image.pixels if image.mask is None else outline(image.pixels, image.mask, _MASK_COLOUR)
 
 
+def _height(pictures: Sequence[Pixels]) -> float:
+    """Return how high a row must be for pictures fitted into squares: a row of flat ones is flat."""
+    return _CELL * max(min(1.0, pixels.shape[0] / pixels.shape[1]) for pixels in pictures)
+
+
 def _show(axes: Axes, pixels: Pixels, words: str) -> None:
     axes.imshow(pixels, interpolation="none")
     axes.set(xticks=[], yticks=[])
-    axes.set_anchor("N")
+    axes.set_anchor("NW")
+    # Not the spines alone: the look of all figures sets some of them.
+    axes.set_frame_on(False)
     axes.set_xlabel(clean(words), fontsize=8, loc="left")
 
 

@@ -27,7 +27,7 @@ METHODS: dict[Method, str] = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 _MOST_POINTS = {"pca": 3000, "tsne": 1200, "umap": 3000}
 # t-SNE and UMAP see the main directions only, as their authors advise: less noise, less time.
 _CHANNELS_FIRST = 50
-_SIZE = (7.6, 5.2)
+_SIZE = (7.6, 4.8)
 
 
 class Group(NamedTuple):
@@ -124,8 +124,8 @@ def bank_projection(
     )
     caption = (
         "Each point is one patch of a training image. A memory bank should hold patches of clean images all over "
-        "their cloud, and few of those that lie apart (diamonds): these are defects that were learnt as normal. A noise "
-        "image has many normal patches too, so not every diamond is a mistake."
+        "their cloud, and few of those that lie apart (diamonds): these are defects that were learnt as normal. A "
+        "noise image has many normal patches too, so not every diamond is a mistake."
     )
     return _figure(points, groups, caption, f"Patches of the memory bank: {title}", name, method, seed)
 
@@ -194,10 +194,11 @@ def _figure(
             f"(seed {seed}): the shares of the kinds are those in the key, not those in the picture."
         )
     with canvas(*_SIZE) as figure:
-        axes = figure.add_axes((0.03, 0.2, 0.94, 0.78))
+        axes = figure.add_axes((0.01, 0.13, 0.98, 0.86))
         for group in groups:
             _draw(axes, places[group.members[chosen]], group, counts[group.name])
         axes.set(xticks=[], yticks=[])
+        axes.set_frame_on(False)
         axes.set_aspect("equal", adjustable="datalim")
         axes.legend(loc="upper left", bbox_to_anchor=(0, -0.02), ncols=2, frameon=False)
         kinds = np.full(len(chosen), "", dtype=object)

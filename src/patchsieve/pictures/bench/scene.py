@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from patchsieve.evaluation.bench import CellResult
 from patchsieve.images import Overlap
-from patchsieve.pictures.bench.board import OVERLAP_WORDS, Board, Place
+from patchsieve.pictures.bench.board import Board, Place, condition_words
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ class Scene:
 def scene(board: Board, place: Place, noise: float, overlap: Overlap, seed: int) -> Scene:
     """Choose the results of the compared systems in one condition."""
     found = {name: board.result(name, place, noise, overlap, seed) for name in board.compared}
-    kind = f"{100 * noise:g} % noise, {OVERLAP_WORDS[overlap].partition(':')[0]}" if noise else "clean"
     return Scene(
         "-".join((*dict.fromkeys(place), f"noise{noise:g}", overlap if noise else "clean", f"seed{seed}")),
-        f"{board.place_names[place]}, {kind}, seed {seed}",
+        f"{board.place_names[place]}, {condition_words(noise, overlap)}, seed {seed}",
         {name: result for name, result in found.items() if result is not None},
     )

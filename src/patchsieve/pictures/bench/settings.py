@@ -9,7 +9,7 @@ import numpy as np
 
 from patchsieve.evaluation.bench import METRICS
 from patchsieve.images import Overlap
-from patchsieve.pictures.bench.board import OVERLAP_WORDS, OVERLAPS, Board, Mean
+from patchsieve.pictures.bench.board import OVERLAPS, Board, Mean, condition_words
 from patchsieve.pictures.bench.figure import BenchFigure, Table, canvas
 from patchsieve.pictures.bench.labels import Floats, Mark, marks, short_names
 from patchsieve.pictures.bench.lines import WIDTH, Line, Panel, draw_panels, panels_height
@@ -51,9 +51,7 @@ class _Condition(NamedTuple):
 
     @property
     def words(self) -> str:
-        if not self.noise:
-            return "clean"
-        return f"{100 * self.noise:g} % noise, {OVERLAP_WORDS[self.overlap].partition(':')[0]}"
+        return condition_words(self.noise, self.overlap)
 
 
 _Curves = dict[_Condition, list[tuple[Any, Mean]]]
