@@ -1,6 +1,7 @@
 """Noise is drawn as the papers say, the same for the same seed, and comes back from its manifest."""
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -15,6 +16,7 @@ from patchsieve.images import (
     ImageSet,
     Manifest,
     Overlap,
+    TooFew,
     apply_manifest,
     content_hash,
     decode,
@@ -314,6 +316,10 @@ def test_a_refusal_names_the_ways_out_and_there_is_no_other_overlap() -> None:
         inject_noise(arrays_set(30, 10), 0.5, overlap="none", seed=0)
     with pytest.raises(ImagesError, match="there is no overlap True; it is one of none, same"):
         inject_noise(arrays_set(30, 10), 0.1, overlap=True, seed=0)
+    with pytest.raises(
+        ImagesError, match="no way out of too few defects 'x'; it is one of refuse, repeat, lower"
+    ):
+        inject_noise(arrays_set(30, 10), 0.1, overlap="same", seed=0, too_few="x")
 
 
 def test_what_is_no_manifest(mvtec: Path, tmp_path: Path) -> None:
@@ -340,3 +346,13 @@ def test_what_is_no_manifest(mvtec: Path, tmp_path: Path) -> None:
     path.write_bytes(b"{")
     with pytest.raises(ImagesError, match="is not a noise manifest: as a whole"):
         Manifest.read(path)
+
+
+def test_the_manual_names_every_overlap_and_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "noise.md").read_text("utf-8")
+    tables = re.findall(r"^\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    named = [
+        {key for row in table.splitlines() for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+        for table in tables
+    ]
+    assert named == [set(get_args(Overlap)), set(get_args(TooFew)), set(Manifest.model_fields)]

@@ -58,8 +58,12 @@ def inject_noise(
         raise ImagesError(
             f"the noise rate {noise} and the seed {seed} must be 0 or more; 0.1 is a usual rate"
         )
-    if overlap not in get_args(Overlap):
-        raise ImagesError(f"there is no overlap {overlap!r}; it is one of {', '.join(get_args(Overlap))}")
+    for what, value, known in (
+        ("overlap", overlap, get_args(Overlap)),
+        ("way out of too few defects", too_few, get_args(TooFew)),
+    ):
+        if value not in known:
+            raise ImagesError(f"there is no {what} {value!r}; it is one of {', '.join(known)}")
     good = _good_train(images)
     defective = _defective_test(images)
     wanted = entries_of(noise, good)

@@ -209,3 +209,9 @@ def test_what_cannot_be_judged_is_refused_before_the_work(plate: Path, tmp_path:
     (tmp_path / "file").write_text("")
     with pytest.raises(PatchSieveError, match="is a file, not a folder"):
         course_protocol(images, PatchCore(**SMALL), out=tmp_path / "file")
+
+
+def test_the_manual_names_every_column() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "course.md").read_text("utf-8")
+    table = text.split("| column | means |\n| --- | --- |\n")[1].split("\n\n")[0]
+    assert tuple(row.split("`")[1] for row in table.splitlines()) == COLUMNS
