@@ -31,7 +31,7 @@ _TRIED_QUERIES = 64
 _TRIED_POINTS = 2048
 # Measuring a pair, which is read from anywhere in memory, takes as long as multiplying out so many axes for each of its
 # channels.
-_MEASURED = 64
+_MEASURED = 256
 # Below this saving the rotation is not worth its own time.
 _FEWEST_SAVED = 0.25
 

@@ -9,7 +9,7 @@ from patchsieve.parallel import map_blocks
 _PRODUCT_BYTES = 16 * 2**20
 _GATHER_BYTES = 8 * 2**20
 # Where the screen leaves a larger share of the points than this, the plain product is cheaper.
-_WORTHWHILE = 0.005
+_WORTHWHILE = 0.03
 # Candidates of the plain product beyond k: its rounding may confuse their order.
 _SPARE = 4
 
