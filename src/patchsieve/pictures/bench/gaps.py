@@ -76,8 +76,8 @@ def gap_figure(board: Board, metric: str, noise: float, overlap: Overlap) -> Ben
                 (left / wide, 1 - (down + 1) * (panel + _TOP) / high, width / wide, panel / high)
             )
             _draw(axes, [row for row in rows if row.place == place], systems)
-            axes.set_xticks([tick for tick in axes.get_xticks() if tick <= 1])
             axes.set_xlim(limits)
+            axes.set_xticks([tick for tick in axes.get_xticks() if limits[0] <= tick <= min(1, limits[1])])
             axes.set_title(
                 clean(place), loc="left", fontsize=10, fontweight="bold" if place == _AVERAGE else None
             )

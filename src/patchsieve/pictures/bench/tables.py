@@ -103,8 +103,8 @@ def results_table(
     places = [board.place_names[place] for place in board.averaged(metric, overlap)]
     return BenchTable(
         f"results-{metric}-{overlap}",
-        f"{METRICS[metric]}, {OVERLAP_WORDS[overlap]}",
-        f"Mean over {_counted(places)}, ± one standard deviation between seeds. "
+        f"{METRICS[metric]}, {OVERLAP_WORDS[overlap].partition(':')[0]}",
+        f"{OVERLAP_WORDS[overlap].capitalize()}. Mean over {_counted(places)}, ± one standard deviation between seeds. "
         f"{' '.join(dict.fromkeys(known.method for known in intervals))}".strip(),
         Table(
             (
@@ -234,7 +234,8 @@ def _compared(pair: Comparison | None) -> str:
         return _EMPTY
     if pair.p is None:
         return f"{pair.difference:+.3f} (p unknown)"
-    return f"{pair.difference:+.3f}{'*' if pair.p < 0.05 else ''} (p {pair.p:.2g})"
+    p = "p < 0.001" if pair.p < 0.001 else f"p {pair.p:.2g}"
+    return f"{pair.difference:+.3f}{'*' if pair.p < 0.05 else ''} ({p})"
 
 
 def _counted(names: Sequence[str]) -> str:
