@@ -71,7 +71,9 @@ def _draw(axes: Axes, matrix: Counts) -> None:
         axes.text(
             column,
             row,
-            f"{count} {_words(row, column, count)}\n{100 * share:.0f} %" if totals[row, 0] else "no image",
+            f"{count} {_words(row, column, int(count))}\n{100 * share:.0f} %"
+            if totals[row, 0]
+            else "no image",
             ha="center",
             va="center",
             color="white" if share > 0.85 else "black",

@@ -240,7 +240,7 @@ def _outlined(record: ImageRecord) -> Pixels | None:
 
 def _height(pictures: Sequence[Pixels]) -> float:
     """Return how high a row must be for pictures fitted into squares: a row of flat ones is flat."""
-    return _CELL * max(min(1.0, pixels.shape[0] / pixels.shape[1]) for pixels in pictures)
+    return max(_CELL * min(1.0, float(pixels.shape[0] / pixels.shape[1])) for pixels in pictures)
 
 
 def _show(axes: Axes, pixels: Pixels, words: str) -> None:

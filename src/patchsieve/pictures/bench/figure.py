@@ -111,8 +111,12 @@ def canvas(width: float, height: float) -> Iterator[Figure]:
 
     installed = set(font_manager.get_font_names())
     family = ["DejaVu Sans", *(font for font in _FALLBACK_FONTS if font in installed), "sans-serif"]
-    look = {"text.parse_math": False, "font.family": family, "font.size": 9.0, "hatch.linewidth": 0.6}
-    with warnings.catch_warnings(), rc_context(look):
+    with (
+        warnings.catch_warnings(),
+        rc_context(
+            {"text.parse_math": False, "font.family": family, "font.size": 9.0, "hatch.linewidth": 0.6}
+        ),
+    ):
         # Pixels show a box for what no font here holds; in the SVG it stays text, and the reader's fonts do.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         yield Figure(figsize=(width, height))

@@ -13,6 +13,7 @@ from patchsieve.pictures.style import BLUE, GREY, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _COLUMNS = 2
 _ROW, _TOP, _BOTTOM, _LEFT, _WIDTH, _BETWEEN = 0.2, 0.4, 0.75, 2.1, 9.2, 0.35
@@ -87,7 +88,7 @@ def gap_figure(board: Board, metric: str, noise: float, overlap: Overlap) -> Ben
                 axes.set_xlabel(METRICS[metric])
             else:
                 axes.tick_params(labelbottom=False)
-        _key(figure.axes[-1], high)
+        _key(figure, high)
         share = f"{100 * noise:g} %"
         return BenchFigure.drawn(
             figure,
@@ -167,8 +168,7 @@ def _draw(axes: Axes, rows: list[Gap], systems: list[str]) -> None:
     axes.spines["left"].set_color(GREY)
 
 
-def _key(axes: Axes, high: float) -> None:
-    figure = axes.get_figure()
+def _key(figure: Figure, high: float) -> None:
     from matplotlib.lines import Line2D
 
     marks_used = [

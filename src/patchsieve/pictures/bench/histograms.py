@@ -15,6 +15,7 @@ from patchsieve.pictures.style import BLUE, INK, VERMILLION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _BINS = 24
 
@@ -35,7 +36,7 @@ def score_histograms(scene: Scene) -> BenchFigure | None:
             rows += [(name, *row) for row in _draw(axes, result)]
             axes.set_title(short[name], loc="left", fontsize=9)
         figure.axes[0].set_ylabel("images per bin")
-        _key(figure.axes[0], mosaic.size)
+        _key(figure, mosaic.size)
         return BenchFigure.drawn(
             figure,
             name=f"scores-{scene.name}",
@@ -72,7 +73,7 @@ def _draw(axes: Axes, result: CellResult) -> list[tuple[float, float, int, int, 
     ]
 
 
-def _key(axes: Axes, size: tuple[float, float]) -> None:
+def _key(figure: Figure, size: tuple[float, float]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -81,7 +82,7 @@ def _key(axes: Axes, size: tuple[float, float]) -> None:
         Patch(facecolor=f"{VERMILLION}40", edgecolor=VERMILLION, hatch="////", label="defective"),
         Line2D([], [], color=INK, linestyle="--", linewidth=1, label="threshold"),
     ]
-    axes.get_figure().legend(
+    figure.legend(
         handles=handles, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02, 0.02 / size[1])
     )
 

@@ -91,16 +91,15 @@ def draw_panels(
         axes.set_xticks(list(ticks), list(names))
         axes.grid(axis="y", color="#E3E3E3", linewidth=0.6)
         axes.set_axisbelow(True)
-        _draw(axes, panel.lines)
+        _draw(figure, axes, panel.lines)
         _label(axes, panel.lines, height * 72)
         top -= height + _BOTTOM
     figure.axes[-1].set_xlabel(across)
 
 
-def _draw(axes: Axes, lines: Sequence[Line]) -> None:
+def _draw(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
     from matplotlib.transforms import ScaledTranslation
 
-    figure = axes.get_figure()
     for index, line in enumerate(lines):
         # Bars at the same rate stand beside each other, or nobody could tell whose they are.
         aside = (index - (len(lines) - 1) / 2) * min(1.6, 14 / len(lines)) / 72

@@ -13,10 +13,14 @@ def headline(board: Board) -> str:
     rates = sorted({key.noise for key in board.cells})
     seeds = {key.seed for key in board.cells}
     varied = len(board.systems) - len(board.compared)
-    variants = f"{' and ' if board.compared else ''}{_count(varied, 'variant')} of a setting" if varied else ""
+    variants = (
+        f"{' and ' if board.compared else ''}{_count(varied, 'variant')} of a setting" if varied else ""
+    )
+    detectors = _count(len(board.compared), "detector") if board.compared else ""
+    places = _count(len(board.places), "category", "categories")
+    shares = ", ".join(f"{100 * rate:g} %" for rate in rates)
     return (
-        f"{_count(len(board.compared), 'detector') if board.compared else ''}{variants} on {_count(len(board.places), 'category', 'categories')} at "
-        f"{_count(len(rates), 'noise rate')} ({', '.join(f'{100 * rate:g} %' for rate in rates)}) with "
+        f"{detectors}{variants} on {places} at {_count(len(rates), 'noise rate')} ({shares}) with "
         f"{_count(len(seeds), 'seed')}: {_count(len(board.cells), 'result')}, {_count(len(board.failures), 'failure')}."
     )
 

@@ -237,15 +237,16 @@ def _chosen(groups: tuple[Group, ...], most: int, seed: int) -> Indices:
 
 def _draw(axes: Axes, places: npt.NDArray[np.float64], group: Group, count: str) -> None:
     size = {".": 14, "x": 16, "o": 20, "D": 16}[group.marker]
-    fill = {"edgecolors": group.colour, "facecolors": "none"} if not group.filled else {"color": group.colour}
     axes.scatter(
-        *places.T,
+        places[:, 0],
+        places[:, 1],
         s=size,
         marker=group.marker,
         linewidths=0.9,
         alpha=0.85,
         label=f"{group.name}: {count}",
-        **fill,
+        facecolors=group.colour if group.filled else "none",
+        edgecolors=group.colour if group.marker != "x" else None,
     )
 
 
