@@ -23,7 +23,7 @@ def test_means_are_over_categories_and_spreads_between_seeds() -> None:
     table = np.random.default_rng(0).random((4, 3))
     (row,) = summaries(results_of(table), ["image_auroc", "aupro"])
     assert row.means["image_auroc"] == np.mean(table)
-    assert np.isclose(row.spreads["image_auroc"], np.ptp(table.mean(axis=0)) / 2)
+    assert np.isclose(row.spreads["image_auroc"], np.std(table.mean(axis=0), ddof=1))
     assert (row.seeds, row.category, row.failed) == (3, None, 0)
     assert row.means["aupro"] is None
 

@@ -5,6 +5,7 @@ experiment, kept in one file so that a stopped grid continues and nothing is don
 """
 
 from patchsieve.evaluation.bench.cells import METRICS, Cell, CellResult, Condition, System
+from patchsieve.evaluation.bench.certainty import Certainty, Comparison, auroc_certainty
 from patchsieve.evaluation.bench.grid import Bench
 from patchsieve.evaluation.bench.plan import BenchPlan, Category, categories, conditions
 from patchsieve.evaluation.bench.presets import BENCH_PRESETS, BenchPreset
@@ -23,11 +24,14 @@ __all__ = [
     "Category",
     "Cell",
     "CellResult",
+    "Certainty",
+    "Comparison",
     "Condition",
     "ResultStore",
     "Running",
     "Summary",
     "System",
+    "auroc_certainty",
     "categories",
     "conditions",
     "named_systems",

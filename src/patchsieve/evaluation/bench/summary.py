@@ -19,7 +19,7 @@ class Summary:
         noise: noise rate.
         overlap: kind of overlap.
         means: mean by name of the metric, over seeds and then over categories; None where a cell does not have it.
-        spreads: half the distance between the best and the worst seed, of the means over categories; None for one.
+        spreads: standard deviation between the seeds, of the means over categories; None for one seed.
         seeds: number of seeds.
         failed: number of cells that failed.
     """
@@ -65,7 +65,7 @@ def _summary(
         known = [value for value in by_seed if value is not None]
         whole = len(known) == len(by_seed)
         means[metric] = float(np.mean(known)) if whole else None
-        spreads[metric] = float(np.ptp(known)) / 2 if whole and len(known) > 1 else None
+        spreads[metric] = float(np.std(known, ddof=1)) if whole and len(known) > 1 else None
     return Summary(*key, means, spreads, len(seeds), sum(result.failure is not None for result in group))
 
 
