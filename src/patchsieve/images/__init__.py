@@ -5,8 +5,8 @@ files, arrays, Pillow images. Out comes an `ImageSet` of `ImageRecord`s, each wi
 mask, from which `decode` gives uint8 RGB `[H, W, 3]`, upright, and `decode_mask` bool `[H, W]`. `inspect_images`
 says what can spoil the work, `inject_noise` spoils it on purpose and writes down how.
 
-This room needs NumPy, Pillow and Pydantic only. `patchsieve.images.preprocessing`, which turns pixels into a
-backbone's input, needs torch and is imported by those who need it.
+This room needs NumPy, Pillow, Pydantic and, to move or draw images, SciPy. `patchsieve.images.preprocessing`, which
+turns pixels into a backbone's input, needs torch and is imported by those who need it.
 """
 
 from patchsieve.images.augmentation import Augmentation

@@ -62,8 +62,8 @@ class Augmentation:
     References:
         Strengths: the SoftPatch authors' code adds noise of 0.05, blurs with 3 x 3 pixels, rotates by up to 10
         degrees, and as affine also shifts by 0.1, scales by 0.1 and shears by 10 degrees, each to an image of
-        224 x 224. Noise and blur are of that size here after an image of about 1000 x 1000 is resized. Their
-        repeats turn by up to 3 degrees.
+        224 x 224. Noise and blur are of that size here after an image of about 1000 x 1000 is resized. Of
+        repeats they say, for SoftPatch+, that they are turned by up to 3 degrees.
     """
 
     kind: Kind
