@@ -11,6 +11,7 @@ from patchsieve.features.cached import embed_cached
 from patchsieve.features.embedding import PatchAggregation
 from patchsieve.features.extraction import Embeddings, FeatureExtractor
 from patchsieve.features.patches import PatchFeatures
+from patchsieve.features.pooling import pooled
 
 __all__ = [
     "Backbone",
@@ -24,4 +25,5 @@ __all__ = [
     "identity",
     "make_backbone",
     "make_extractor",
+    "pooled",
 ]

@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from math import prod
@@ -27,6 +27,7 @@ from patchsieve.errors import ConfigError, PatchSieveError
 from patchsieve.features.feature_file import FeatureFile
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.files import write_text
+from patchsieve.images.appearance import STATISTICS, Appearance
 
 CACHE_TYPES = {"float32": torch.float32, "float16": torch.float16}
 # Counts up when the same identity gives other features than before.
@@ -36,6 +37,8 @@ CREATE TABLE IF NOT EXISTS images (
     sha256 TEXT PRIMARY KEY, place INTEGER UNIQUE NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL
 )
 """
+# Beside the images, not in their rows: a cache that was made before images were measured gets it later.
+_MEASURED = "CREATE TABLE IF NOT EXISTS appearance (sha256 TEXT PRIMARY KEY, figures TEXT NOT NULL)"
 # Seconds that one process waits while another writes its rows.
 _PATIENCE = 60.0
 
@@ -92,6 +95,7 @@ class FeatureCache:
             self._features.touch()
             with closing(self._connect()) as index:
                 index.execute(_SCHEMA)
+                index.execute(_MEASURED)
         except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error
         write_text(self.folder / "identity.json", text + "\n")
@@ -144,6 +148,36 @@ class FeatureCache:
                         for offset, (sha256, size) in enumerate(zip(hashes, sizes, strict=True))
                     ],
                 )
+                index.execute("COMMIT")
+        except (OSError, sqlite3.Error) as error:
+            raise self._broken(error) from error
+
+    def find_appearance(self, hashes: Sequence[str]) -> dict[str, Appearance]:
+        """Return the figures float32 `[S]` of those of the images whose are kept, by SHA-256."""
+        try:
+            with closing(self._connect()) as index:
+                rows = dict(index.execute("SELECT sha256, figures FROM appearance").fetchall())
+        except (OSError, sqlite3.Error) as error:
+            raise self._broken(error) from error
+        found = {sha256: json.loads(rows[sha256]) for sha256 in hashes if sha256 in rows}
+        # By name, so that other figures in a later version are not taken for these.
+        return {
+            sha256: np.array([figures[each.name] for each in STATISTICS], dtype=np.float32)
+            for sha256, figures in found.items()
+            if all(each.name in figures for each in STATISTICS)
+        }
+
+    def add_appearance(self, measured: Mapping[str, Appearance]) -> None:
+        """Keep the figures float32 `[S]` of images, by SHA-256."""
+        names = [each.name for each in STATISTICS]
+        rows = [
+            (sha256, json.dumps(dict(zip(names, figures.tolist(), strict=True))))
+            for sha256, figures in measured.items()
+        ]
+        try:
+            with closing(self._connect()) as index:
+                index.execute("BEGIN IMMEDIATE")
+                index.executemany("INSERT OR REPLACE INTO appearance VALUES (?, ?)", rows)
                 index.execute("COMMIT")
         except (OSError, sqlite3.Error) as error:
             raise self._broken(error) from error

@@ -1,5 +1,6 @@
 """Extraction by way of a cache: only images that it does not hold go through the backbone."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import numpy as np
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.features.building import identity
 from patchsieve.features.cache import FeatureCache
-from patchsieve.features.extraction import Embeddings, FeatureExtractor, none_decoded
-from patchsieve.images import ImageSet, Skipped, content_hash
+from patchsieve.features.extraction import Embeddings, FeatureExtractor, as_rows, none_decoded
+from patchsieve.images import ImageRecord, ImageSet, Skipped, content_hash, decode, measure_appearance
+from patchsieve.images.appearance import STATISTICS, Appearance
 from patchsieve.progress import SILENT, Progress
 
 
@@ -56,10 +58,14 @@ def embed_cached(
     cache.require_space(len(missing))
     seconds: dict[str, float] = {}
     if missing:
-        for part in extractor.batches(missing, strict=strict, progress=progress):
+        for part in extractor.batches(missing, strict=strict, progress=progress, measure=True):
             names = part.images.names
             skipped.extend(part.skipped)
-            if names:
+            if names and part.appearance is not None:
+                # The figures first: they count only where the features are.
+                cache.add_appearance(
+                    {hashes[name]: row for name, row in zip(names, part.appearance, strict=True)}
+                )
                 cache.add([hashes[name] for name in names], part.sizes, part.features.tensor())
                 seconds.update(zip(names, part.seconds.tolist(), strict=True))
     known = cache.find(list(hashes.values()))
@@ -67,6 +73,7 @@ def embed_cached(
     if not found:
         raise none_decoded(images, skipped)
     rows = [known[hashes[name]] for name in found.names]
+    measured = _measured(cache, found, [hashes[name] for name in found.names])
     return Embeddings(
         features=cache.features(rows, extractor.device, extractor.layer_channels),
         images=found,
@@ -74,7 +81,28 @@ def embed_cached(
         seconds=np.array([seconds.get(name, 0.0) for name in found.names]),
         skipped=tuple(skipped),
         extractor=extractor,
+        appearance=measured,
     )
+
+
+def _measured(cache: FeatureCache, images: ImageSet, hashes: list[str]) -> Appearance:
+    """Return the figures of the images, float32 `[N, S]`; those are measured now that the cache has without them."""
+    known = cache.find_appearance(hashes)
+    missing = {sha256: record for sha256, record in zip(hashes, images, strict=True) if sha256 not in known}
+    if missing:
+        with ThreadPoolExecutor() as pool:
+            found = dict(zip(missing, pool.map(_measure, missing.values()), strict=True))
+        cache.add_appearance({sha256: row for sha256, row in found.items() if not np.isnan(row).any()})
+        known |= found
+    return as_rows([known[sha256] for sha256 in hashes])
+
+
+def _measure(record: ImageRecord) -> Appearance:
+    try:
+        return measure_appearance(decode(record))
+    except BrokenImageError:
+        # Its features are there, so the file went only just now.
+        return np.full(len(STATISTICS), np.nan, dtype=np.float32)
 
 
 def _together(kinds: list[Embeddings], extractor: FeatureExtractor) -> Embeddings:

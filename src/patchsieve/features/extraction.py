@@ -18,6 +18,7 @@ from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.features.backbones import Backbone
 from patchsieve.features.embedding import PatchAggregation
 from patchsieve.features.patches import PatchFeatures
+from patchsieve.images.appearance import STATISTICS, Appearance, measure_appearance
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
 from patchsieve.images.decoding import decode
 from patchsieve.images.preprocessing import Preprocessing
@@ -42,6 +43,7 @@ class Embeddings:
         seconds: float64 `[N]`, each image's share of the time of its batch, decoding waited for included.
         skipped: images that could not be decoded.
         extractor: what made them, and can make more like them.
+        appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None where they were not measured.
     """
 
     features: PatchFeatures = field(repr=False)
@@ -50,6 +52,7 @@ class Embeddings:
     seconds: npt.NDArray[np.float64] = field(repr=False)
     skipped: tuple[Skipped, ...]
     extractor: "FeatureExtractor" = field(repr=False)
+    appearance: Appearance | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -63,6 +66,7 @@ class Embeddings:
             images=self.images.with_records([self.images[int(index)] for index in chosen]),
             sizes=self.sizes[chosen],
             seconds=self.seconds[chosen],
+            appearance=None if self.appearance is None else self.appearance[chosen],
         )
 
     def batches(self, size: int) -> "Iterator[Embeddings]":
@@ -148,7 +152,7 @@ class FeatureExtractor:
         kinds = [torch.empty(len(images), *each.shape, device=self.device) for each in (self, *self.others)]
         parts = []
         done = 0
-        for part in self.batches(images, strict=strict, progress=progress):
+        for part in self.batches(images, strict=strict, progress=progress, measure=True):
             for features, found in zip(kinds, (part.features, *part.features.others), strict=True):
                 features[done : done + len(part)] = found.tensor()
             done += len(part)
@@ -163,12 +167,26 @@ class FeatureExtractor:
             seconds=np.concatenate([part.seconds for part in parts]),
             skipped=skipped,
             extractor=self,
+            appearance=np.concatenate([part.appearance for part in parts if part.appearance is not None]),
         )
 
     def batches(
-        self, images: ImageSet, *, strict: bool = False, progress: Progress = SILENT, title: str = "embedding"
+        self,
+        images: ImageSet,
+        *,
+        strict: bool = False,
+        progress: Progress = SILENT,
+        title: str = "embedding",
+        measure: bool = False,
     ) -> Iterator[Embeddings]:
         """Embed batch by batch, decoding ahead in threads; memory does not grow with the number of images.
+
+        Args:
+            images: what to embed.
+            strict: raise at the first image that cannot be decoded instead of skipping it.
+            progress: shown one unit an image.
+            title: of the stage that is shown.
+            measure: whether the `appearance` of the images is wanted, too.
 
         Raises:
             BrokenImageError: an image cannot be decoded and `strict` is set.
@@ -179,23 +197,27 @@ class FeatureExtractor:
             try:
                 while True:
                     for record in islice(records, 2 * self.batch_size - len(waiting)):
-                        waiting.append((record, pool.submit(self._prepare, record)))
+                        waiting.append((record, pool.submit(self._prepare, record, measure)))
                     if not waiting:
                         return
                     taken = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
-                    yield self._run(images, taken, strict)
+                    yield self._run(images, taken, strict, measure)
                     stage.advance(len(taken))
             finally:
                 for _, future in waiting:
                     future.cancel()
 
-    def _prepare(self, record: ImageRecord) -> "_Decoded":
+    def _prepare(self, record: ImageRecord, measure: bool) -> "_Decoded":
         pixels = decode(record)
         inputs = tuple(each.preprocessing(pixels) for each in (self, *self.others))
-        return _Decoded(inputs, pixels.shape[:2])
+        return _Decoded(inputs, pixels.shape[:2], measure_appearance(pixels) if measure else None)
 
     def _run(
-        self, images: ImageSet, taken: "list[tuple[ImageRecord, Future[_Decoded]]]", strict: bool
+        self,
+        images: ImageSet,
+        taken: "list[tuple[ImageRecord, Future[_Decoded]]]",
+        strict: bool,
+        measure: bool,
     ) -> Embeddings:
         started = perf_counter()
         ready: list[tuple[ImageRecord, _Decoded]] = []
@@ -221,6 +243,7 @@ class FeatureExtractor:
             seconds=np.full(len(ready), share),
             skipped=tuple(skipped),
             extractor=self,
+            appearance=as_rows([decoded.appearance for _, decoded in ready]) if measure else None,
         )
 
     def _together(self, kinds: list[torch.Tensor]) -> PatchFeatures:
@@ -236,6 +259,12 @@ class FeatureExtractor:
 class _Decoded:
     inputs: tuple[torch.Tensor, ...]
     size: tuple[int, int]
+    appearance: Appearance | None
+
+
+def as_rows(measured: "Sequence[Appearance | None]") -> Appearance:
+    """Return the figures of several images as float32 `[N, S]`, also of none."""
+    return np.array(measured, dtype=np.float32).reshape(-1, len(STATISTICS))
 
 
 def none_decoded(images: ImageSet, skipped: Sequence[Skipped]) -> ImagesError:

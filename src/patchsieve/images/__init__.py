@@ -3,12 +3,14 @@
 In goes whatever a user has: a folder in a known layout (MVTec AD, BTAD, VisA, good/bad, ...) or in none, a manifest,
 files, arrays, Pillow images. Out comes an `ImageSet` of `ImageRecord`s, each with name, split, label and
 mask, from which `decode` gives uint8 RGB `[H, W, 3]`, upright, and `decode_mask` bool `[H, W]`. `inspect_images`
-says what can spoil the work, `inject_noise` spoils it on purpose and writes down how.
+says what can spoil the work, `measure_appearance` gives a few figures of what a person would see, `inject_noise` spoils
+the work on purpose and writes down how.
 
 This room needs NumPy, Pillow, Pydantic and, to move or draw images, SciPy. `patchsieve.images.preprocessing`, which
 turns pixels into a backbone's input, needs torch and is imported by those who need it.
 """
 
+from patchsieve.images.appearance import STATISTICS, Appearance, Statistic, measure_appearance
 from patchsieve.images.augmentation import Augmentation
 from patchsieve.images.categories import Categories, read_categories
 from patchsieve.images.collection import ImageRecord, ImageSet, Pixels, Skipped, Split
@@ -28,6 +30,8 @@ __all__ = [
     "EXCLUDED",
     "LAYOUTS",
     "MAX_PIXELS",
+    "STATISTICS",
+    "Appearance",
     "Augmentation",
     "Categories",
     "ClassCount",
@@ -45,6 +49,7 @@ __all__ = [
     "SizeCount",
     "Skipped",
     "Split",
+    "Statistic",
     "TooFew",
     "apply_manifest",
     "content_hash",
@@ -53,6 +58,7 @@ __all__ = [
     "distinct",
     "inject_noise",
     "inspect_images",
+    "measure_appearance",
     "probe",
     "read_categories",
     "read_exclusions",

@@ -1,0 +1,114 @@
+"""How an image looks to a person: figures that a lamp, a lens or a moved camera changes, whatever a model thinks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from patchsieve.images.collection import Pixels
+
+Appearance = npt.NDArray[np.float32]
+
+# Figures of an image do not need its finest pixels; beyond this side it is averaged by a whole factor first.
+_LONGEST_SIDE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """One figure of an image.
+
+    Attributes:
+        name: in files and tables.
+        relative: whether a change is said in percent of what it was; else in points of its own scale.
+        noticeable: a smaller change of the median does not matter to anybody: a share where `relative`, else on the
+            figure's own scale.
+        more: what an image with a higher value is, in words.
+        less: what an image with a lower value is, in words.
+    """
+
+    name: str
+    relative: bool
+    noticeable: float
+    more: str
+    less: str
+
+
+# All but brightness stay what they are when the light gets weaker, so that one change is not reported as five.
+STATISTICS = (
+    Statistic("brightness", True, 0.03, "brighter", "darker"),
+    Statistic("contrast", True, 0.05, "richer in contrast", "flatter (less contrast)"),
+    Statistic("sharpness", True, 0.10, "sharper or noisier", "less sharp"),
+    Statistic("saturation", False, 0.02, "more colourful", "paler (less colour)"),
+    Statistic("warmth", False, 0.01, "redder (warmer light)", "bluer (colder light)"),
+    Statistic("tint", False, 0.01, "greener", "more purple (less green)"),
+    Statistic("centre_x", False, 0.005, "shifted to the right", "shifted to the left"),
+    Statistic("centre_y", False, 0.005, "shifted down", "shifted up"),
+)
+
+
+def measure_appearance(pixels: Pixels) -> Appearance:
+    """Measure an image, uint8 RGB `[H, W, 3]`; return float32 `[8]` in the order of `STATISTICS`.
+
+    - brightness: mean of the luma, 0 (black) to 1 (white);
+    - contrast: standard deviation of the luma over its mean;
+    - sharpness: variance of the Laplacian of the luma over the variance of the luma;
+    - saturation: sum over the pixels of (largest - smallest channel) over the sum of the largest channels, 0 to 1;
+    - warmth: (red - blue) / (red + blue) of the channels' means, -1 to 1;
+    - tint: (2 green - red - blue) / (2 green + red + blue) of the channels' means, -1 to 1;
+    - centre_x, centre_y: where the structure of the picture has its centre, 0 (left, top) to 1 (right, bottom): the
+      mean position of the luma's gradients, weighted by their magnitude.
+
+    Images longer than 1023 pixels are averaged by a whole factor first. What has no value, such as the contrast of a
+    black image, is 0, the centre then 0.5.
+    """
+    colours = _reduced(pixels).astype(np.float32) / 255
+    red, green, blue = (float(colours[..., channel].mean()) for channel in range(3))
+    luma = colours @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    brightness, variance = float(luma.mean()), float(luma.var())
+    high, low = colours.max(axis=2), colours.min(axis=2)
+    return np.array(
+        [
+            brightness,
+            _ratio(variance**0.5, brightness),
+            _ratio(_laplacian_variance(luma), variance),
+            _ratio(float((high - low).sum()), float(high.sum())),
+            _ratio(red - blue, red + blue),
+            _ratio(2 * green - red - blue, 2 * green + red + blue),
+            *_centre(luma),
+        ],
+        dtype=np.float32,
+    )
+
+
+def _reduced(pixels: Pixels) -> Pixels:
+    factor = max(pixels.shape[:2]) // _LONGEST_SIDE
+    return np.asarray(Image.fromarray(pixels).reduce(factor)) if factor > 1 else pixels
+
+
+def _ratio(above: float, below: float) -> float:
+    # Of a constant image, what is left of the variance is rounding.
+    return above / below if below > 1e-9 else 0.0
+
+
+def _laplacian_variance(luma: npt.NDArray[np.float32]) -> float:
+    if min(luma.shape) < 3:
+        return 0.0
+    inner = luma[1:-1, 1:-1]
+    around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
+    return float((around - 4 * inner).var())
+
+
+def _centre(luma: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Return (x, y) of the mean of the gradients' positions."""
+    if min(luma.shape) < 2:
+        return 0.5, 0.5
+    edges = np.abs(np.diff(luma, axis=1))[:-1] + np.abs(np.diff(luma, axis=0))[:, :-1]
+    total = float(edges.sum(dtype=np.float64))
+    if total < 1e-6:
+        return 0.5, 0.5
+    rows, columns = ((np.arange(side) + 0.5) / side for side in edges.shape)
+    return (
+        float(edges.sum(axis=0, dtype=np.float64) @ columns) / total,
+        float(edges.sum(axis=1, dtype=np.float64) @ rows) / total,
+    )
