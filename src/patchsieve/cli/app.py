@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from patchsieve.cli.bench import bench
 from patchsieve.cli.check import check
 from patchsieve.cli.course import course
 from patchsieve.cli.demo import demo
@@ -40,5 +41,5 @@ def options(
     """Take the options that stand before a command."""
 
 
-for command in (check, fit, predict, suspects, evaluate, update, course, demo):
+for command in (check, fit, predict, suspects, evaluate, update, bench, course, demo):
     app.command()(command)

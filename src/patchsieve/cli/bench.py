@@ -1,7 +1,7 @@
 """`patchsieve bench`: detectors beside each other on labelled images, with noise on purpose."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
@@ -12,19 +12,24 @@ from patchsieve.cli import settings
 from patchsieve.cli.console import out, progress_bars, say, warn
 from patchsieve.cli.formats import Layout
 from patchsieve.errors import ConfigError
+from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
     from patchsieve.evaluation.bench import (
         Bench,
         BenchPreset,
         Category,
+        Cell,
         CellResult,
         Condition,
         Summary,
         System,
     )
     from patchsieve.images import Overlap, TooFew
+    from patchsieve.pictures.bench import BenchFigure
+    from patchsieve.progress import Progress
 
+RESULTS = "results.sqlite"
 # What runs where nobody says otherwise.
 DETECTORS = ("softpatch", "patchcore", "padim")
 NOISE = (0.0, 0.1)
@@ -110,6 +115,9 @@ def bench(
     cache: Annotated[
         Path | None, typer.Option(help="Folder that keeps embeddings for other benches and fits.")
     ] = None,
+    examples: Annotated[
+        int, typer.Option(min=0, help="Categories whose bank, noise and worst images the report shows.")
+    ] = 1,
     layout: Layout = "auto",
     list_presets: Annotated[  # noqa: ARG001
         bool,
@@ -127,7 +135,7 @@ def bench(
         _systems(detectors, chosen, backbone, settings.assigned(assignments or []), vary),
         _conditions(noise, overlap, seeds, chosen),
     )
-    out_dir.mkdir(parents=True, exist_ok=True)
+    require_writable(out_dir / RESULTS)
     running = Running(
         cache=cache or out_dir / ".embeddings",
         manifests=out_dir / "manifests",
@@ -136,32 +144,82 @@ def bench(
         too_few=_too_few(too_few),
         test_share=test_share,
     )
-    work = Bench(plan, running, ResultStore(out_dir / "results.sqlite"))
-    run_and_report(work, out_dir, chosen, workers=workers)
+    work = Bench(plan, running, ResultStore(out_dir / RESULTS))
+    run_and_report(work, out_dir, chosen, workers=workers, examples=examples)
     if cache is None:
         # Some hundred megabytes that nobody asked to keep; the results stay.
         shutil.rmtree(running.cache, ignore_errors=True)
 
 
-def run_and_report(work: "Bench", out_dir: Path, preset: "BenchPreset | None", *, workers: int) -> None:
-    """Run what is missing, telling the user what happens, and write the report of all there is.
+def run_and_report(
+    work: "Bench", out_dir: Path, preset: "BenchPreset | None", *, workers: int, examples: int
+) -> None:
+    """Run what is missing, telling the user what happens, and report all there is.
 
     Raises:
         typer.Exit: with status 1, where experiments failed.
     """
+    from patchsieve.evaluation.bench import auroc_certainty
+    from patchsieve.pictures.bench import published_table, write_bench_report
+
     todo = sum(len(share.cells) for share in work.missing())
     total = len(work.plan.all_cells)
     say(f"{total} experiments, {total - todo} of them done before; stopped, the same command goes on")
     with progress_bars() as progress:
         for result in work.run(workers=workers, progress=progress):
             if result.failure is not None:
-                warn(f"{_in_words(result)}: {result.failure}")
-    results = work.results()
+                warn(f"{_cell_in_words(result.cell)}: {result.failure}")
+        for cell, note in work.remarks():
+            warn(f"{_noise_in_words(cell)}: {note}")
+        results = work.results()
+        pictures = list(_examples(work, results, examples, progress))
     _show(results)
+    published = [published_table(results, name) for name in (preset.published if preset else ())]
+    page = write_bench_report(
+        results,
+        out_dir,
+        title=f"PatchSieve bench: {out_dir.resolve().name}" if preset is None else preset.repeats,
+        certain=auroc_certainty(results),
+        tables=[table for table in published if table is not None],
+        examples=pictures,
+    )
+    say(f"report: {page}")
     failed = sum(result.failure is not None for result in results)
     if failed:
         warn(f"{failed} of {total} experiments failed; the same command tries them again")
         raise typer.Exit(1)
+
+
+def _examples(
+    work: "Bench", results: "Sequence[CellResult]", count: int, progress: "Progress"
+) -> "Iterator[BenchFigure]":
+    """Yield pictures of the first system where most noise is, for so many categories."""
+    from patchsieve.pictures.bench import examples
+
+    system = work.plan.systems[0]
+    for category in work.plan.categories[:count]:
+        cells = [
+            result.cell
+            for result in results
+            if result.cell.category == category.name
+            and result.cell.dataset == category.dataset
+            and result.cell.system == system
+            and result.failure is None
+        ]
+        if not cells:
+            continue
+        cell = max(cells, key=lambda one: (one.condition.noise, one.condition.overlap != "none"))
+        fitted = work.example(cell, progress)
+        noisy = {record.name for record in fitted.training.images if record.defective}
+        yield from examples(
+            fitted.model,
+            fitted.training,
+            noisy,
+            fitted.result,
+            fitted.test,
+            title=_cell_in_words(cell),
+            name=f"{category.name}-{system.name}",
+        )
 
 
 def _preset(name: str | None) -> "BenchPreset | None":
@@ -245,10 +303,14 @@ def _number(text: str) -> float:
         raise ConfigError(f"the noise rate {text!r} is no number; give rates such as 0,0.1") from error
 
 
-def _in_words(result: "CellResult") -> str:
-    cell, condition = result.cell, result.cell.condition
+def _cell_in_words(cell: "Cell") -> str:
+    return f"{cell.system.name}, {_noise_in_words(cell)}"
+
+
+def _noise_in_words(cell: "Cell") -> str:
+    condition = cell.condition
     noise = f"noise {condition.noise:g} ({condition.overlap})" if condition.noise else "clean"
-    return f"{cell.category}, {cell.system.name}, {noise}, seed {condition.seed}"
+    return f"{cell.category}, {noise}, seed {condition.seed}"
 
 
 def _show(results: "Sequence[CellResult]") -> None:

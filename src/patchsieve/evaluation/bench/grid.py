@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,15 +11,19 @@ from patchsieve.errors import PatchSieveError
 from patchsieve.evaluation.bench.cells import Cell, CellResult
 from patchsieve.evaluation.bench.plan import BenchPlan, Category
 from patchsieve.evaluation.bench.running import (
+    Fitted,
     Prepared,
     Running,
     content_of,
     extraction_of,
+    fit_cell,
+    manifest_path,
     prepare,
     run_cell,
 )
 from patchsieve.evaluation.bench.store import ResultStore
 from patchsieve.evaluation.bench.workers import Died, Workers
+from patchsieve.images import Manifest
 from patchsieve.progress import SILENT, Progress, staged
 
 
@@ -109,6 +113,27 @@ class Bench:
                     self.store.add(result, share.content)
                     stage.advance()
                     yield result
+
+    def remarks(self) -> Iterator[tuple[Cell, str]]:
+        """Yield how the noise that was run differs from what was asked for, with the first cell that it is about."""
+        seen = set()
+        for cell in self.plan.all_cells:
+            path = manifest_path(cell, self.running)
+            if path is not None and path not in seen and path.exists():
+                seen.add(path)
+                yield from ((cell, note) for note in Manifest.read(path).notes)
+
+    def example(self, cell: Cell, progress: Progress = SILENT) -> Fitted:
+        """Fit one cell again, for pictures of what it learnt and found; with a threshold in any case.
+
+        Raises:
+            PatchSieveError: the cell cannot be run.
+        """
+        category = next(
+            one for one in self.plan.categories if (one.dataset, one.name) == (cell.dataset, cell.category)
+        )
+        prepared = prepare(category, cell.system, self.running, progress)
+        return fit_cell(cell, prepared, replace(self.running, calibrate=True))
 
     def _done(self, known: CellResult | None) -> bool:
         if known is None or known.failure is not None:

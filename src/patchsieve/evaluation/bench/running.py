@@ -10,8 +10,9 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import numpy.typing as npt
 
-from patchsieve.detectors import Detector, make_detector
+from patchsieve.detectors import Detector, Result, make_detector
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.bench.cells import Cell, CellResult, System
 from patchsieve.evaluation.bench.figures import figures
@@ -174,28 +175,64 @@ def prepare(category: Category, system: System, running: Running, progress: Prog
     return Prepared(images, embeddings, masks, _embed_ms(embeddings))
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A cell's detector with what it learnt from and what it says of the test images.
+
+    Attributes:
+        model: fitted on `training`; to rank only, or with a threshold.
+        training: the training images' features, noise among them.
+        test: the test images' features.
+        result: of the test images.
+        fit_seconds: time to fit, features at hand.
+        score_ms: milliseconds to score an image, features at hand.
+    """
+
+    model: Detector
+    training: Embeddings
+    test: Embeddings
+    result: Result
+    fit_seconds: float
+    score_ms: float
+
+    @property
+    def noise(self) -> npt.NDArray[np.bool_]:
+        """True for the training images that are defective, bool `[M]`."""
+        return np.array([bool(record.defective) for record in self.training.images])
+
+
+def fit_cell(cell: Cell, prepared: Prepared, running: Running) -> Fitted:
+    """Fit a cell's detector and score the test images.
+
+    Raises:
+        PatchSieveError: the condition or the settings cannot be met.
+    """
+    noisy = _noisy(prepared.images, cell, running)
+    training = prepared.embedded(distinct(noisy.train), running)
+    test = prepared.embedded(noisy.test, running)
+    seeded = {**cell.system.settings, "seed": cell.condition.seed}
+    model = make_detector(cell.system.detector, seeded)
+    started = perf_counter()
+    if running.calibrate:
+        model.fit(training)
+    else:
+        model.fit_ranking(training)
+    fitted = perf_counter()
+    result = model.predict(test)
+    score_ms = 1000 * (perf_counter() - fitted) / len(test)
+    return Fitted(model, training, test, result, fitted - started, score_ms)
+
+
 def run_cell(cell: Cell, prepared: Prepared, running: Running) -> CellResult:
     """Fit a cell's detector and judge it.
 
     Raises:
         PatchSieveError: the condition or the settings cannot be met.
     """
-    noisy = _noisy(prepared.images, cell, running)
-    train = prepared.embedded(distinct(noisy.train), running)
-    test = prepared.embedded(noisy.test, running)
-    seeded = {**cell.system.settings, "seed": cell.condition.seed}
-    model = make_detector(cell.system.detector, seeded)
-    started = perf_counter()
-    if running.calibrate:
-        model.fit(train)
-    else:
-        model.fit_ranking(train)
-    fitted = perf_counter()
-    result = model.predict(test)
-    score_ms = 1000 * (perf_counter() - fitted) / len(test)
+    fitted = fit_cell(cell, prepared, running)
+    result, noise = fitted.result, fitted.noise
     labels = np.array([bool(record.defective) for record in result.images])
-    noise = np.array([bool(record.defective) for record in train.images])
-    scores = model.training_.scores if running.calibrate else None
+    scores = fitted.model.training_.scores if running.calibrate else None
     found = figures(
         labels,
         result.scores,
@@ -205,35 +242,43 @@ def run_cell(cell: Cell, prepared: Prepared, running: Running) -> CellResult:
         noise if scores is not None else None,
         scores,
     )
-    timed = {"fit_seconds": fitted - started, "image_ms": prepared.embed_ms + score_ms}
-    size = {"file_mib": _file_mib(model)} if running.calibrate else {}
+    timed = {"fit_seconds": fitted.fit_seconds, "image_ms": prepared.embed_ms + fitted.score_ms}
+    size = {"file_mib": _file_mib(fitted.model)} if running.calibrate else {}
     return CellResult(
         cell=cell,
         metrics={**found, **timed, **size},
         names=result.images.names,
         labels=labels,
         scores=result.scores,
-        training_names=() if scores is None else train.images.names,
+        training_names=() if scores is None else fitted.training.images.names,
         training_noise=np.empty(0, bool) if scores is None else noise,
         training_scores=np.empty(0, np.float32) if scores is None else scores,
     )
 
 
-def _noisy(images: ImageSet, cell: Cell, running: Running) -> ImageSet:
-    """Return the images in the cell's condition, and leave a manifest of it behind."""
+def manifest_path(cell: Cell, running: Running) -> Path | None:
+    """Return where the manifest of a cell's noise is written to; None for a clean set."""
     condition = cell.condition
     if not condition.noise:
-        return images
+        return None
     drawn = f"noise{condition.noise:g}-{condition.overlap}-seed{condition.seed}"
-    name = f"{_stem(cell.dataset, cell.category)}-{drawn}.json"
+    return running.manifests / f"{_stem(cell.dataset, cell.category)}-{drawn}.json"
+
+
+def _noisy(images: ImageSet, cell: Cell, running: Running) -> ImageSet:
+    """Return the images in the cell's condition, and leave a manifest of it behind."""
+    condition, path = cell.condition, manifest_path(cell, running)
+    if path is None:
+        return images
     if running.given is not None:
-        manifest = Manifest.read(running.given / name)
+        manifest = Manifest.read(running.given / path.name)
         noisy = apply_manifest(images, manifest)
     else:
         noisy, manifest = inject_noise(
             images, condition.noise, overlap=condition.overlap, seed=condition.seed, too_few=running.too_few
         )
-    manifest.write(running.manifests / name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write(path)
     return noisy
 
 

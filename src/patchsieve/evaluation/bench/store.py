@@ -55,22 +55,18 @@ class ResultStore:
     """
 
     def __init__(self, path: Path | str) -> None:
-        """Open the file at `path`, or make it.
+        """Name the file; it is made with the first result.
 
         Raises:
-            PatchSieveError: it cannot be read or written, or is no such file.
+            PatchSieveError: there is one that cannot be read, or that is something else.
         """
         self.path = Path(path)
-        with suppress(OSError):
-            # What is wrong with the folder, opening the file in it says.
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as connection:
-            found = connection.execute("PRAGMA user_version").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if self.path.exists():
+            with self._open() as connection:
+                found = connection.execute("PRAGMA user_version").fetchone()[0]
+                tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             if found not in (0, 1) or (found == 0 and tables):
                 raise PatchSieveError(f"{path} is no result file of this version; name another with --out")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
 
     def add(self, result: CellResult, content: str) -> None:
         """Keep a result, in the place of an earlier one of the same cell on the same images.
@@ -83,7 +79,12 @@ class ResultStore:
             PatchSieveError: the file cannot be written.
         """
         cell, condition = result.cell, result.cell.condition
+        with suppress(OSError):
+            # What is wrong with the folder, opening the file in it says.
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as connection, connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.executescript(_SCHEMA)
             test = _keep_list(connection, result.names, result.labels)
             training = _keep_list(connection, result.training_names, result.training_noise)
             connection.execute(
@@ -119,7 +120,9 @@ class ResultStore:
         Raises:
             PatchSieveError: the file cannot be read, or a system cannot work.
         """
-        found = {}
+        found: dict[Cell, CellResult] = {}
+        if not self.path.exists():
+            return found
         with self._open() as connection:
             for cell in cells:
                 row = connection.execute(

@@ -7,18 +7,17 @@ In come `CellResult`s, and for the examples a fitted detector with its `Embeddin
 from patchsieve.pictures.bench.examples import examples
 from patchsieve.pictures.bench.figure import BenchFigure, BenchTable, Table
 from patchsieve.pictures.bench.projections import METHODS, bank_projection, split_projection
+from patchsieve.pictures.bench.published import published_table
 from patchsieve.pictures.bench.report import write_bench_report
-from patchsieve.pictures.bench.tables import Certainty, Comparison
 
 __all__ = [
     "METHODS",
     "BenchFigure",
     "BenchTable",
-    "Certainty",
-    "Comparison",
     "Table",
     "bank_projection",
     "examples",
+    "published_table",
     "split_projection",
     "write_bench_report",
 ]

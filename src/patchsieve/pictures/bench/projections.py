@@ -116,6 +116,7 @@ def bank_projection(
         ConfigError: as in `projected`.
         ValueError: as in `projected`, or the lengths differ.
     """
+    _require_flags(points, noisy, picked)
     groups = (
         Group("from clean images, not in the bank", ~noisy & ~picked, GREY, ".", True),
         Group("from noise images, not in the bank", noisy & ~picked, VERMILLION, "x", True),
@@ -155,6 +156,7 @@ def split_projection(
         ConfigError: as in `projected`.
         ValueError: as in `projected`, or the lengths differ.
     """
+    _require_flags(points, test, defective)
     groups = (
         Group("training, good", ~test & ~defective, GREY, ".", True),
         Group("training, defective (noise)", ~test & defective, INK, "D", True),
@@ -168,6 +170,12 @@ def split_projection(
     return _figure(points, groups, caption, f"Training and test features: {title}", name, method, seed)
 
 
+def _require_flags(points: Points, first: Flags, second: Flags) -> None:
+    counts = {len(first), len(second)} | (set() if callable(points) else {len(points)})
+    if len(counts) > 1:
+        raise ValueError(f"there must be as many flags of each kind as points, not {sorted(counts)}")
+
+
 def _figure(
     points: Points,
     groups: tuple[Group, ...],
@@ -178,10 +186,6 @@ def _figure(
     seed: int,
 ) -> BenchFigure:
     count = len(groups[0].members)
-    if any(len(group.members) != count for group in groups) or (
-        not callable(points) and len(points) != count
-    ):
-        raise ValueError("there must be as many flags of each kind as points")
     chosen = _chosen(groups, _MOST_POINTS.get(method, count), seed)
     places = projected(points(chosen) if callable(points) else points[chosen], method, seed)
     counts = {

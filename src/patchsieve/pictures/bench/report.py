@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from patchsieve.evaluation.bench import CellResult
+from patchsieve.evaluation.bench import CellResult, Certainty
 from patchsieve.files import write_bytes
 from patchsieve.pictures.bench.board import Board
 from patchsieve.pictures.bench.confusion import confusion
@@ -21,7 +21,6 @@ from patchsieve.pictures.bench.rankings import ranking_curves
 from patchsieve.pictures.bench.scene import scene
 from patchsieve.pictures.bench.settings import setting_figure, studies
 from patchsieve.pictures.bench.tables import (
-    Certainty,
     comparison_table,
     failures_table,
     metrics_table,

@@ -36,6 +36,6 @@ def scene(board: Board, place: Place, noise: float, overlap: Overlap, seed: int)
     found = {name: board.result(name, place, noise, overlap, seed) for name in board.compared}
     return Scene(
         "-".join((*dict.fromkeys(place), f"noise{noise:g}", overlap if noise else "clean", f"seed{seed}")),
-        f"{board.place_names[place]}, {condition_words(noise, overlap)}, seed {seed}",
+        f"{board.place_names.get(place, place.category)}, {condition_words(noise, overlap)}, seed {seed}",
         {name: result for name, result in found.items() if result is not None},
     )

@@ -1,11 +1,9 @@
 """Tables of a bench: results with their spread, time and size, and who is better than whom."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from statistics import median
-from typing import NamedTuple
 
-from patchsieve.evaluation.bench import METRICS
+from patchsieve.evaluation.bench import METRICS, Certainty, Comparison
 from patchsieve.images import Overlap
 from patchsieve.pictures.bench.board import OVERLAP_WORDS, Board, condition_words
 from patchsieve.pictures.bench.figure import BenchTable, Table, Value
@@ -13,43 +11,6 @@ from patchsieve.pictures.bench.figure import BenchTable, Table, Value
 _COSTS = {"fit_seconds": 2, "image_ms": 1, "file_mib": 2}
 _AT_ONE_THRESHOLD = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _EMPTY = "-"
-
-
-class Comparison(NamedTuple):
-    """Two systems, compared on the same cells or images.
-
-    Attributes:
-        first: name of a system.
-        second: name of another.
-        difference: of the means, first minus second; None where nothing can be compared.
-        p: p-value of the paired test, corrected for the number of comparisons; None where there is none.
-    """
-
-    first: str
-    second: str
-    difference: float | None
-    p: float | None
-
-
-@dataclass(frozen=True)
-class Certainty:
-    """How sure the results of one metric in one condition are.
-
-    Attributes:
-        metric: a key of `METRICS`.
-        noise: noise rate.
-        overlap: kind of overlap.
-        intervals: confidence interval (low, high) by name of the system.
-        comparisons: between the systems.
-        method: how both were found, in a sentence.
-    """
-
-    metric: str
-    noise: float
-    overlap: Overlap
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    comparisons: Sequence[Comparison] = ()
-    method: str = ""
 
 
 def results_table(
