@@ -120,6 +120,7 @@ class BankDetector(Detector, ABC):
         updated = self._updated(fresh.features, progress)
         updated.training_ = self.training_.extended(fresh, hashes, scores, maps)
         updated.threshold_ = robust_threshold(updated.training_.scores, self.threshold_quantile)
+        updated.pixel_threshold_ = updated.unlabelled_pixel_threshold()
         self.__dict__.update(updated.__dict__)
         return self
 

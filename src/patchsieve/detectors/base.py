@@ -16,9 +16,9 @@ from patchsieve.bank import read_container, write_container
 from patchsieve.decisions import robust_threshold
 from patchsieve.detectors import crossfit, header
 from patchsieve.detectors.budget import Budget, check_budget
-from patchsieve.detectors.maps import MapSmoother
-from patchsieve.detectors.result import Result
-from patchsieve.detectors.training import TrainingRecord
+from patchsieve.detectors.maps import MapSmoother, highest
+from patchsieve.detectors.result import Result, peaks_of
+from patchsieve.detectors.training import TrainingRecord, require_variety
 from patchsieve.errors import ConfigError, ImagesError, ModelFileError
 from patchsieve.features import (
     Embeddings,
@@ -59,6 +59,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         extractor_: turns images into features like those the model was fitted on.
         training_: the training images with their out-of-sample scores and maps.
         threshold_: an image with a higher score is called defective.
+        pixel_threshold_: what is higher on an anomaly map is outlined as a region.
         timings_: seconds per stage of `fit`.
     """
 
@@ -118,7 +119,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
                 extractor=extractor,
             )
         )
-        _require_variety(embeddings)
+        require_variety(embeddings)
         embedded = perf_counter()
         # Before the long work: a file that vanishes meanwhile shall not cost its result.
         hashes = tuple(content_hash(record) for record in embeddings.images)
@@ -126,16 +127,9 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         self.learn(embeddings.features, progress)
         learnt = perf_counter()
         scores, patch_maps = self.out_of_sample(embeddings.features, progress)
-        self.training_ = TrainingRecord(
-            images=embeddings.images,
-            sizes=embeddings.sizes,
-            seconds=embeddings.seconds,
-            scores=scores,
-            patch_maps=patch_maps,
-            hashes=hashes,
-            skipped=(*embeddings.images.skipped, *embeddings.skipped),
-        )
+        self.training_ = TrainingRecord.of(embeddings, hashes, scores, patch_maps)
         self.threshold_ = robust_threshold(scores, self.threshold_quantile)
+        self.pixel_threshold_ = self.unlabelled_pixel_threshold()
         self.timings_ = {
             "embedding": embedded - started,
             "fit": learnt - embedded,
@@ -153,10 +147,10 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             PatchSieveError: the images or the configuration cannot be used.
         """
         self.check()
-        _require_variety(embeddings)
+        require_variety(embeddings)
         self.extractor_ = embeddings.extractor
         self.learn(embeddings.features, progress)
-        self.threshold_ = float("inf")
+        self.threshold_ = self.pixel_threshold_ = float("inf")
         return self
 
     def embed(
@@ -291,6 +285,8 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         model.training_ = TrainingRecord.restored(tensors, kept["training"])
         model.threshold_ = float(kept["threshold"])
         model.timings_ = dict(kept["timings"])
+        known = kept.get("pixel_threshold")  # not in older files, but what it is found from
+        model.pixel_threshold_ = model.unlabelled_pixel_threshold() if known is None else float(known)
         model._restore(tensors, model.extractor_.device)
         return model
 
@@ -325,6 +321,14 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             What it is, in words, and bytes; 0 for too little to count.
         """
         return "model", 0
+
+    def unlabelled_pixel_threshold(self) -> float:
+        """Return what the map of a good image exceeds nowhere, with the chance that `threshold_quantile` says.
+
+        It is found as `threshold_` is, from the highest value of each training image's out-of-sample map.
+        """
+        maps = self.training_.patch_maps
+        return robust_threshold(highest(maps, self._smoother(maps)), self.threshold_quantile)
 
     @abstractmethod
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -400,6 +404,10 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             batch.images, batch.sizes, batch.seconds + share, scores, patch_scores, batch.skipped
         )
 
+    def _smoother(self, patch_scores: torch.Tensor) -> MapSmoother:
+        height, width = patch_scores.shape[1:]
+        return MapSmoother((height, width), self.extractor_.preprocessing.frame, self.sigma)
+
     def _result(
         self,
         images: ImageSet,
@@ -409,48 +417,17 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         patch_scores: torch.Tensor,
         skipped: tuple[Skipped, ...],
     ) -> Result:
-        preprocessing = self.extractor_.preprocessing
-        smooth = MapSmoother(tuple(patch_scores.shape[1:]), preprocessing.frame, self.sigma)  # type: ignore[arg-type]
-        maps = smooth(patch_scores).cpu().numpy()
-        boxes = np.array([preprocessing.box(*size) for size in sizes]).reshape(-1, 4)
+        maps = self._smoother(patch_scores)(patch_scores).cpu().numpy()
+        boxes = np.array([self.extractor_.preprocessing.box(*size) for size in sizes]).reshape(-1, 4)
         return Result(
             images=images,
             scores=scores.cpu().numpy(),
             maps=maps,
             boxes=boxes,
-            peaks=_peaks(maps, boxes, sizes),
+            sizes=sizes,
+            peaks=peaks_of(maps, boxes, sizes),
             seconds=seconds,
             threshold=self.threshold_,
+            pixel_threshold=self.pixel_threshold_,
             skipped=skipped,
-        )
-
-
-def _peaks(
-    maps: npt.NDArray[np.float32],
-    boxes: npt.NDArray[np.float64],
-    sizes: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
-    """Find where each map is highest, as (x, y) in the pixels of its image."""
-    height, width = maps.shape[1:]
-    rows, columns = np.divmod(maps.reshape(len(maps), height * width).argmax(axis=1), width)
-    x = boxes[:, 0] + (columns + 0.5) / width * (boxes[:, 2] - boxes[:, 0])
-    y = boxes[:, 1] + (rows + 0.5) / height * (boxes[:, 3] - boxes[:, 1])
-    limits = np.stack([sizes[:, 1], sizes[:, 0]], axis=1) - 1
-    return np.minimum(np.stack([x, y], axis=1).astype(np.int64), limits)
-
-
-def _require_variety(embeddings: Embeddings) -> None:
-    """Raise `ImagesError` where the images cannot show what varies."""
-    if len(embeddings) < 2:
-        others = len(embeddings.images.skipped) + len(embeddings.skipped)
-        left_out = f" ({others} more are left out, as exact copies or unreadable)" if others else ""
-        raise ImagesError(
-            f"only {len(embeddings)} distinct usable training image in {embeddings.images.root}{left_out}: "
-            "at least 2 are needed to learn what varies, 50 or more to learn it well"
-        )
-    first = embeddings.features.images(0, 1)
-    if all(torch.equal(first, other) for other in embeddings.features.batches(1)):
-        raise ImagesError(
-            f"all {len(embeddings)} training images in {embeddings.images.root} look identical to the backbone: "
-            "there is no variation to learn from; check that the camera delivers live pictures"
         )

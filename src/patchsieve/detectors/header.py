@@ -22,6 +22,7 @@ def describe(model: "Detector") -> dict[str, Any]:
         "config": model.get_params(deep=False),
         "extractor": identity(model.extractor_),
         "threshold": model.threshold_,
+        "pixel_threshold": model.pixel_threshold_,
         "timings": model.timings_,
         "training": model.training_.header(),
     }

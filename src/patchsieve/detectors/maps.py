@@ -1,8 +1,13 @@
 """From patch scores to an anomaly map in the model frame: bilinear upsampling, then Gaussian smoothing."""
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional
+
+# Maps that are made at a time where only their highest value is wanted.
+_BATCH = 64
 
 
 class MapSmoother:
@@ -24,6 +29,12 @@ class MapSmoother:
     def __call__(self, patch_scores: torch.Tensor) -> torch.Tensor:
         """Return float32 `[B, h, w]` from float32 `[B, H, W]`."""
         return self._down.to(patch_scores.device) @ patch_scores @ self._across.to(patch_scores.device)
+
+
+def highest(patch_scores: torch.Tensor, smooth: MapSmoother) -> npt.NDArray[np.float32]:
+    """Return the highest value of each map, float32 `[N]`, from patch scores float32 `[N, H, W]` of any number."""
+    parts = [smooth(part).flatten(1).amax(dim=1).cpu().numpy() for part in patch_scores.split(_BATCH)]
+    return np.concatenate(parts)
 
 
 def _operator(patches: int, pixels: int, sigma: float) -> torch.Tensor:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from patchsieve.features import Embeddings
-from patchsieve.images import ImageRecord, ImageSet, Skipped
+from patchsieve.errors import ImagesError
+from patchsieve.features import Embeddings, pooled
+from patchsieve.images import STATISTICS, Appearance, ImageRecord, ImageSet, Skipped
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class TrainingRecord:
         patch_maps: patch scores float32 `[N, H, W]`, out of sample.
         hashes: SHA-256 of each image's content, so that it is known again under any name.
         skipped: images that were left out, and why.
+        pooled: float16 `[N, C]`, the mean of each image's patch features; None in old model files.
+        appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None in old model files, and where
+            the embeddings given to the fit had none.
     """
 
     images: ImageSet = field(repr=False)
@@ -34,6 +38,29 @@ class TrainingRecord:
     patch_maps: torch.Tensor = field(repr=False)
     hashes: tuple[str, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = ()
+    pooled: torch.Tensor | None = field(default=None, repr=False)
+    appearance: Appearance | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        embeddings: Embeddings,
+        hashes: tuple[str, ...],
+        scores: npt.NDArray[np.float32],
+        patch_maps: torch.Tensor,
+    ) -> "TrainingRecord":
+        """Return the record of the images that a model was fitted on; see the attributes."""
+        return cls(
+            images=embeddings.images,
+            sizes=embeddings.sizes,
+            seconds=embeddings.seconds,
+            scores=scores,
+            patch_maps=patch_maps,
+            hashes=hashes,
+            skipped=(*embeddings.images.skipped, *embeddings.skipped),
+            pooled=pooled(embeddings.features),
+            appearance=embeddings.appearance,
+        )
 
     def extended(
         self,
@@ -66,16 +93,26 @@ class TrainingRecord:
             patch_maps=torch.cat([self.patch_maps, maps]),
             hashes=(*self.hashes, *hashes),
             skipped=(*self.skipped, *embeddings.images.skipped, *embeddings.skipped),
+            # Of some of the images only, they would not stand for all.
+            pooled=None if self.pooled is None else torch.cat([self.pooled, pooled(embeddings.features)]),
+            appearance=None
+            if self.appearance is None or embeddings.appearance is None
+            else np.concatenate([self.appearance, embeddings.appearance]),
         )
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return what belongs among the tensors of a model file."""
-        return {
+        tensors = {
             "training.sizes": torch.from_numpy(self.sizes),
             "training.seconds": torch.from_numpy(self.seconds),
             "training.scores": torch.from_numpy(self.scores),
             "training.patch_maps": self.patch_maps,
         }
+        if self.pooled is not None:
+            tensors["training.pooled"] = self.pooled
+        if self.appearance is not None:
+            tensors["training.appearance"] = torch.from_numpy(self.appearance)
+        return tensors
 
     def header(self) -> dict[str, Any]:
         """Return what belongs into the header of a model file."""
@@ -93,6 +130,7 @@ class TrainingRecord:
             ],
             "sha256": list(self.hashes),
             "skipped": [[skip.name, skip.reason] for skip in self.skipped],
+            "appearance": [each.name for each in STATISTICS],
         }
 
     @classmethod
@@ -102,6 +140,8 @@ class TrainingRecord:
             ImageRecord(name=name, path=None if path is None else Path(path), split="train")
             for name, path in header["images"]
         )
+        # Figures that another version measures are not these.
+        comparable = header.get("appearance") == [each.name for each in STATISTICS]
         return cls(
             images=ImageSet(Path(header["root"]), header["layout"], records),
             sizes=tensors["training.sizes"].numpy(),
@@ -110,4 +150,25 @@ class TrainingRecord:
             patch_maps=tensors["training.patch_maps"],
             hashes=tuple(header["sha256"]),
             skipped=tuple(Skipped(name, reason) for name, reason in header["skipped"]),
+            pooled=tensors.get("training.pooled"),
+            appearance=tensors["training.appearance"].numpy()
+            if comparable and "training.appearance" in tensors
+            else None,
+        )
+
+
+def require_variety(embeddings: Embeddings) -> None:
+    """Raise `ImagesError` where the images cannot show what varies."""
+    if len(embeddings) < 2:
+        others = len(embeddings.images.skipped) + len(embeddings.skipped)
+        left_out = f" ({others} more are left out, as exact copies or unreadable)" if others else ""
+        raise ImagesError(
+            f"only {len(embeddings)} distinct usable training image in {embeddings.images.root}{left_out}: "
+            "at least 2 are needed to learn what varies, 50 or more to learn it well"
+        )
+    first = embeddings.features.images(0, 1)
+    if all(torch.equal(first, other) for other in embeddings.features.batches(1)):
+        raise ImagesError(
+            f"all {len(embeddings)} training images in {embeddings.images.root} look identical to the backbone: "
+            "there is no variation to learn from; check that the camera delivers live pictures"
         )
