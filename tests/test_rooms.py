@@ -35,6 +35,7 @@ OPTIONAL = {
     "huggingface_hub",
     "FrEIA",
     "faiss",
+    "umap",
     "pyarrow",
     "ray",
 }
