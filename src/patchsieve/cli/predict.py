@@ -14,6 +14,7 @@ from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable, write_text
 
 if TYPE_CHECKING:
+    from patchsieve.decisions import ImageRegions
     from patchsieve.detectors import Detector, Result
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by fit.")]
@@ -29,6 +30,13 @@ def predict(
         bool, typer.Option("--overlays", help="Write each image with its heat map over it.")
     ] = False,
     maps: Annotated[MapsFormat | None, typer.Option(help="Write each raw anomaly map.")] = None,
+    regions: Annotated[
+        Path | None, typer.Option(help="JSON file for the regions: area, box, outline, scores.")
+    ] = None,
+    coco: Annotated[Path | None, typer.Option(help="COCO file for the same regions.")] = None,
+    min_area: Annotated[
+        float, typer.Option(help="Leave smaller regions out, in pixels of the image.", min=0)
+    ] = 0.0,
     format: Annotated[RowsFormat, typer.Option(help="How to print.")] = RowsFormat.table,
     layout: Layout = "auto",
     strict: Strict = False,
@@ -42,10 +50,12 @@ def predict(
         raise typer.BadParameter("overlays and maps need a folder to go to: --out DIR", param_hint="--out")
     if out_dir is not None:
         require_writable(out_dir / "predictions.csv")
+    require_writable(*(file for file in (regions, coco) if file is not None))
     model = load(model_file, device=device)
     images = read_images(paths[0] if len(paths) == 1 else paths, layout)
     write = _writer(model, out_dir, overlays, maps)
     rows: list[Row] = []
+    found: list[ImageRegions] = []
     try:
         with (
             progress_bars(transient=True) as progress,
@@ -54,11 +64,15 @@ def predict(
             for result in results:
                 write(result)
                 rows += rows_of(result)
+                if regions is not None or coco is not None:
+                    found += _regions_of(result, min_area)
     finally:
         # Interrupted or stopped by a broken image: what was scored until then is not lost.
         if out_dir is not None and rows:
             write_text(out_dir / "predictions.csv", csv_text(rows))
             say(f"{len(rows)} of {len(images)} images are in {out_dir / 'predictions.csv'}")
+        if rows:
+            _write_regions(model, model_file, found, rows, regions, coco, min_area)
     show(rows, format)
     skipped = [row for row in rows if row["verdict"] == SKIPPED]
     if len(skipped) == len(rows):
@@ -73,12 +87,56 @@ def predict(
         warn(f"left out {first.name} ({first.reason}){more}: patchsieve check lists all")
 
 
+def _regions_of(result: "Result", min_area: float) -> "list[ImageRegions]":
+    from patchsieve.decisions import ImageRegions
+
+    parts = zip(
+        result.images.names,
+        result.sizes.tolist(),
+        result.scores.tolist(),
+        result.verdicts,
+        result.regions(min_area),
+        strict=True,
+    )
+    return [ImageRegions(name, (size[0], size[1]), *rest) for name, size, *rest in parts]
+
+
+def _write_regions(
+    model: "Detector",
+    model_file: Path,
+    found: "list[ImageRegions]",
+    rows: list[Row],
+    regions: Path | None,
+    coco: Path | None,
+    min_area: float,
+) -> None:
+    """Write what was found until now, into the files that are asked for."""
+    from patchsieve.decisions import coco_json, regions_json
+
+    count = sum(len(image.regions) for image in found)
+    if regions is not None:
+        text = regions_json(
+            found,
+            threshold=model.threshold_,
+            pixel_threshold=model.pixel_threshold_,
+            min_area=min_area,
+            skipped=[(row["image"], row["note"]) for row in rows if row["verdict"] == SKIPPED],
+        )
+        write_text(regions, text)
+        say(f"{count} regions in {len(found)} images are in {regions}")
+    if coco is not None:
+        write_text(
+            coco, coco_json(found, description=f"regions found by the PatchSieve model {model_file.name}")
+        )
+        say(f"{count} annotations of {len(found)} images are in {coco}")
+
+
 def _writer(
     model: "Detector", out_dir: Path | None, overlays: bool, maps: MapsFormat | None
 ) -> "Callable[[Result], None]":
     """Return what writes the pictures of one batch."""
     from patchsieve.images import decode
-    from patchsieve.pictures import colour_scale, overlay
+    from patchsieve.pictures import FOUND_COLOUR, colour_scale, outline, overlay, place_map
     from patchsieve.pictures.files import file_name, write_npy, write_picture, write_tiff
 
     scale = colour_scale(model)
@@ -89,7 +147,9 @@ def _writer(
         for record, anomaly_map, box in zip(result.images, result.maps, result.boxes.tolist(), strict=True):
             if overlays:
                 picture = overlay(decode(record), anomaly_map, scale, tuple(box))
-                write_picture(out_dir / "overlays" / file_name(record.name, ".png"), picture)
+                found = place_map(anomaly_map, tuple(box), *picture.shape[:2]) > result.pixel_threshold
+                marked = outline(picture, found, FOUND_COLOUR)
+                write_picture(out_dir / "overlays" / file_name(record.name, ".png"), marked)
             if maps is MapsFormat.npy:
                 write_npy(out_dir / "maps" / file_name(record.name, ".npy"), anomaly_map)
             elif maps is MapsFormat.tiff:

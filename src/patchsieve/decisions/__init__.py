@@ -5,7 +5,17 @@ scale; an image above it is called defective. In: an anomaly map float32 `[h, w]
 `Region`s above it, in pixels of the image.
 """
 
+from patchsieve.decisions.region_files import ImageRegions, coco_json, regions_json
 from patchsieve.decisions.regions import Region, find_regions, one_ring, polygon_area
 from patchsieve.decisions.thresholds import robust_threshold
 
-__all__ = ["Region", "find_regions", "one_ring", "polygon_area", "robust_threshold"]
+__all__ = [
+    "ImageRegions",
+    "Region",
+    "coco_json",
+    "find_regions",
+    "one_ring",
+    "polygon_area",
+    "regions_json",
+    "robust_threshold",
+]

@@ -50,6 +50,7 @@ def model_report(
         "headline": headline,
         "scale": colour_scale(model),
         "threshold": model.threshold_,
+        "pixel_threshold": model.pixel_threshold_,
         "next_steps": tuple(next_steps),
         "facts": _facts(model),
         "training_scores": model.training_.scores,

@@ -52,6 +52,7 @@ class Report:
         headline: one or two plain sentences: what was learnt from what, and what came out.
         scale: the one colour scale of all maps in the report.
         threshold: the operating point; scores above it are alarms.
+        pixel_threshold: what is higher on a map is outlined; None for `threshold`.
         next_steps: what the reader may do now, most useful first.
         warnings: what the reader must know before trusting the rest, one sentence each.
         facts: (label, value) pairs for the summary table.
@@ -75,6 +76,7 @@ class Report:
     headline: str
     scale: ColourScale
     threshold: float
+    pixel_threshold: float | None = None
     next_steps: tuple[NextStep, ...] = ()
     warnings: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
@@ -107,7 +109,9 @@ def render(report: Report) -> str:
     """Return the report as the text of an HTML page: images and figures embedded, every name escaped."""
 
     def rows(images: tuple[ReportImage, ...], outcome: Callable[[ReportImage, float], Outcome]) -> list[Row]:
-        return [report_row(i, report.scale, report.threshold, outcome(i, report.threshold)) for i in images]
+        limit, pixels = report.threshold, report.pixel_threshold
+        pixels = limit if pixels is None else pixels
+        return [report_row(i, report.scale, limit, pixels, outcome(i, limit)) for i in images]
 
     return _template().render(
         report=report,

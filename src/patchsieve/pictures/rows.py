@@ -94,19 +94,29 @@ class Row(NamedTuple):
     pictures: tuple[Picture, ...]
 
 
-def report_row(image: ReportImage, scale: ColourScale, threshold: float, outcome: Outcome) -> Row:
-    """Return the pictures and words for one image, all on the given scale."""
+def report_row(
+    image: ReportImage, scale: ColourScale, threshold: float, pixel_threshold: float, outcome: Outcome
+) -> Row:
+    """Return the pictures and words for one image, all on the given scale.
+
+    Args:
+        image: what is shown.
+        scale: of all maps that are shown together.
+        threshold: of the image scores.
+        pixel_threshold: what is higher on the map is outlined.
+        outcome: what came out.
+    """
     share = None if image.mask is None else 100 * float(image.mask.mean())
     image = image.thumbnail()
     placed = place_map(image.anomaly_map, image.box, *image.pixels.shape[:2])
-    found = placed > threshold
+    found = placed > pixel_threshold
     marked = outline(overlay(image.pixels, image.anomaly_map, scale, image.box), found, FOUND_COLOUR, 1)
     peak = "reaches" if found.any() else "stays below"
     pictures = [
         Picture("input", f"input image {image.name}", photo_uri(image.pixels)),
         Picture(
             "anomaly map",
-            f"anomaly map of {image.name}; it {peak} the threshold",
+            f"anomaly map of {image.name}; it {peak} the pixel threshold",
             photo_uri(heat_map(placed, scale)),
         ),
     ]
