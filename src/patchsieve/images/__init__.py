@@ -20,6 +20,7 @@ from patchsieve.images.exclusions import EXCLUDED, read_exclusions, without
 from patchsieve.images.hashing import content_hash
 from patchsieve.images.inspection import ClassCount, Duplicates, InspectionReport, SizeCount, inspect_images
 from patchsieve.images.layouts import LAYOUTS, Layout
+from patchsieve.images.marks import Marks, read_marks
 from patchsieve.images.noise import apply_manifest, inject_noise
 from patchsieve.images.noise_manifest import Manifest, ManifestEntry, Overlap, TooFew
 from patchsieve.images.opening import MAX_PIXELS, Header, probe
@@ -43,6 +44,7 @@ __all__ = [
     "Layout",
     "Manifest",
     "ManifestEntry",
+    "Marks",
     "Mask",
     "Overlap",
     "Pixels",
@@ -63,6 +65,7 @@ __all__ = [
     "read_categories",
     "read_exclusions",
     "read_images",
+    "read_marks",
     "split_images",
     "without",
 ]

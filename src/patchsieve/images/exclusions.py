@@ -1,6 +1,5 @@
 """A list of images to leave out, as a person wrote it down or `patchsieve suspects` did."""
 
-import csv
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
@@ -9,33 +8,34 @@ from pathlib import Path
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.images.collection import ImageSet, Skipped
 from patchsieve.images.hashing import content_hash
+from patchsieve.images.marks import MARK_COLUMN, marks_of, read_lines, read_table
 
 EXCLUDED = "excluded by the user"
 """Why an image that a person left out was skipped: the end of its reason."""
+
+_WHAT = "list of images to exclude"
 
 
 def read_exclusions(path: Path | str) -> tuple[str, ...]:
     """Read names of images from a file: one a line, or the column ``image`` of a CSV with a header.
 
-    Empty lines and lines that begin with ``#`` do not count. A CSV may have been through a spreadsheet program:
-    commas, semicolons and tabs separate its columns.
+    Where the CSV has a column ``mark``, the images marked drop are meant, and no other; see `read_marks`. Empty lines
+    and lines that begin with ``#`` do not count. A CSV may have been through a spreadsheet program: commas, semicolons
+    and tabs separate its columns.
 
     Raises:
-        ImagesError: the file cannot be read as text.
+        ImagesError: the file cannot be read as text, or a mark is no mark.
     """
     path = Path(path)
-    try:
-        # utf-8-sig: spreadsheet programs put a byte-order mark first.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise ImagesError(f"cannot read the list of images to exclude, {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ImagesError(f"the list of images to exclude, {path}, is not UTF-8 text") from error
-    lines = [line for line in lines if line.strip() and not line.startswith("#")]
-    for separator in ",;\t":
-        if lines and "image" in next(csv.reader(lines[:1], delimiter=separator)):
-            return tuple(row["image"] for row in csv.DictReader(lines, delimiter=separator) if row["image"])
-    return tuple(line.strip() for line in lines)
+    table = [row for row in read_table(path, _WHAT) if not row[1][0].startswith("#")]
+    if not table:
+        lines = (line.strip() for line in read_lines(path, _WHAT))
+        return tuple(line for line in lines if line and not line.startswith("#"))
+    header = table[0][1]
+    if MARK_COLUMN in header:
+        return marks_of(path, table).drop
+    place = header.index("image")
+    return tuple(row[place] for _, row in table[1:] if place < len(row) and row[place])
 
 
 def without(images: ImageSet, names: Collection[str]) -> ImageSet:
