@@ -11,6 +11,7 @@ from patchsieve.cli.demo import demo
 from patchsieve.cli.evaluate import evaluate
 from patchsieve.cli.fit import fit
 from patchsieve.cli.predict import predict
+from patchsieve.cli.refit import refit
 from patchsieve.cli.suspects import suspects
 from patchsieve.cli.update import update
 
@@ -41,5 +42,5 @@ def options(
     """Take the options that stand before a command."""
 
 
-for command in (check, fit, predict, suspects, evaluate, update, bench, course, demo):
+for command in (check, fit, predict, suspects, refit, evaluate, update, bench, course, demo):
     app.command()(command)

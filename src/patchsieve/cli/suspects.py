@@ -8,11 +8,15 @@ import typer
 from patchsieve.cli.console import say
 from patchsieve.cli.formats import RowsFormat
 from patchsieve.cli.predict import Model
-from patchsieve.cli.tables import csv_text, rows_of, show
+from patchsieve.cli.refit import require_new
+from patchsieve.cli.tables import COLUMNS, csv_text, rows_of, show
 from patchsieve.files import require_writable, write_text
+from patchsieve.images.marks import MARK_COLUMN
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector, Result
+
+_MOST_NAMED = 5
 
 
 def suspects(
@@ -23,14 +27,21 @@ def suspects(
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for suspects.csv and pictures.")
     ] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option("--csv", help="The list with an empty column mark: write keep or drop, then refit."),
+    ] = None,
     format: Annotated[RowsFormat, typer.Option(help="How to print.")] = RowsFormat.table,
 ) -> None:
     """Rank the training images by how defective they look to models that did not see them.
 
-    Delete the lines of good images from suspects.csv and give the rest to fit as --exclude.
+    Mark them keep or drop in the file of --csv and give it to refit as --marks.
     """
     from patchsieve.detectors import load
 
+    if marks is not None:
+        require_new(marks, overwrite=False)
+        require_writable(marks)
     if out_dir is not None:
         require_writable(out_dir / "suspects.csv")
     model = load(model_file, device="cpu")
@@ -42,10 +53,20 @@ def suspects(
         if row["image"] in dropped:
             row["note"] = "dropped by image-level denoising"
     show(rows, format)
+    kept = model.training_.kept
+    if kept:
+        more = ", ..." if len(kept) > _MOST_NAMED else ""
+        say(f"{len(kept)} more are no suspects, kept by hand: {', '.join(kept[:_MOST_NAMED])}{more}")
     if not rows:
         say(
             f"no training image is above the threshold {model.threshold_:.4g}; --top 20 shows the highest anyway"
         )
+    if marks is not None:
+        # Excel takes a CSV for UTF-8 by its byte-order mark only.
+        write_text(
+            marks, "\ufeff" + csv_text([row | {MARK_COLUMN: ""} for row in rows], (*COLUMNS, MARK_COLUMN))
+        )
+        say(f"to be marked: {marks}; then patchsieve refit {model_file} --marks {marks} --out NEW.sieve")
     if out_dir is not None and rows:
         write_text(out_dir / "suspects.csv", csv_text(rows))
         say(f"list: {out_dir / 'suspects.csv'}")

@@ -7,7 +7,7 @@ Columns: ``image`` (name), ``score`` (raw anomaly score), ``threshold``, ``verdi
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +46,10 @@ def rows_of(result: "Result") -> list[Row]:
     ]
 
 
-def csv_text(rows: Iterable[Row]) -> str:
+def csv_text(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
     """Return the rows as CSV with a header; scores have all their digits."""
     stream = StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()

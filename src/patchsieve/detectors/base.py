@@ -235,13 +235,15 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     def suspects(self, top: int | None = None) -> Result:
         """Return the training images that look defective to models that have not seen them, worst first.
 
+        Those that a person marked keep are not among them; see `refit`.
+
         Args:
             top: how many; None for those above the threshold.
         """
         self._require_calibrated()
         training = self.training_
-        count = int((training.scores > self.threshold_).sum()) if top is None else top
-        worst = np.argsort(-training.scores, kind="stable")[:count]
+        worst = training.unmarked()
+        worst = worst[: int((training.scores[worst] > self.threshold_).sum()) if top is None else top]
         return self._result(
             images=training.images.with_records([training.images[int(index)] for index in worst]),
             sizes=training.sizes[worst],

@@ -27,6 +27,7 @@ class TrainingRecord:
         hashes: SHA-256 of each image's content, so that it is known again under any name.
         skipped: images that were left out, and why.
         pooled: float16 `[N, C]`, the mean of each image's patch features; None in old model files.
+        kept: names of images that a person confirmed to be good; they are no suspects any more.
         appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None in old model files, and where
             the embeddings given to the fit had none.
     """
@@ -38,6 +39,7 @@ class TrainingRecord:
     patch_maps: torch.Tensor = field(repr=False)
     hashes: tuple[str, ...] = field(repr=False)
     skipped: tuple[Skipped, ...] = ()
+    kept: tuple[str, ...] = ()
     pooled: torch.Tensor | None = field(default=None, repr=False)
     appearance: Appearance | None = field(default=None, repr=False)
 
@@ -93,12 +95,19 @@ class TrainingRecord:
             patch_maps=torch.cat([self.patch_maps, maps]),
             hashes=(*self.hashes, *hashes),
             skipped=(*self.skipped, *embeddings.images.skipped, *embeddings.skipped),
+            kept=self.kept,
             # Of some of the images only, they would not stand for all.
             pooled=None if self.pooled is None else torch.cat([self.pooled, pooled(embeddings.features)]),
             appearance=None
             if self.appearance is None or embeddings.appearance is None
             else np.concatenate([self.appearance, embeddings.appearance]),
         )
+
+    def unmarked(self) -> npt.NDArray[np.int64]:
+        """Return which images nobody has confirmed to be good, worst first: int64 `[N - kept]`."""
+        kept = np.isin(np.array(self.images.names, dtype=object), np.array(self.kept, dtype=object))
+        order = np.argsort(-self.scores, kind="stable")
+        return order[~kept[order]]
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return what belongs among the tensors of a model file."""
@@ -130,6 +139,7 @@ class TrainingRecord:
             ],
             "sha256": list(self.hashes),
             "skipped": [[skip.name, skip.reason] for skip in self.skipped],
+            "kept": list(self.kept),
             "appearance": [each.name for each in STATISTICS],
         }
 
@@ -150,6 +160,7 @@ class TrainingRecord:
             patch_maps=tensors["training.patch_maps"],
             hashes=tuple(header["sha256"]),
             skipped=tuple(Skipped(name, reason) for name, reason in header["skipped"]),
+            kept=tuple(header.get("kept", ())),
             pooled=tensors.get("training.pooled"),
             appearance=tensors["training.appearance"].numpy()
             if comparable and "training.appearance" in tensors
