@@ -179,6 +179,8 @@ def test_a_results_table_has_means_and_intervals(grid):
     assert (row["noise_0.4_low"], row["noise_0.4_high"]) == (0.5, 0.75)
     assert table.shown.rows[2][-2:] == (f"{mean.value:.3f} ± {mean.spread:.3f}", "0.500 to 0.750")
     assert results_table(board, "aupro", "none") is None
+    assert "± one standard deviation" in table.caption
+    assert "of one seed" in results_table(Board(grid(seeds=(0,))), "image_auroc", "none").caption
 
 
 def test_the_metrics_and_the_costs_are_means_and_medians(grid):

@@ -41,7 +41,7 @@ def notes(board: Board, *, intervals: bool) -> Iterator[str]:
         yield from _missing(board)
         yield from _left_out(board)
         if not intervals:
-            yield "No confidence intervals were given: the spread shown is that between seeds."
+            yield "No confidence intervals were given."
 
 
 def _missing(board: Board) -> Iterator[str]:

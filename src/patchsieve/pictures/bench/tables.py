@@ -65,7 +65,7 @@ def results_table(
     return BenchTable(
         f"results-{metric}-{overlap}",
         f"{METRICS[metric]}, {OVERLAP_WORDS[overlap].partition(':')[0]}",
-        f"{OVERLAP_WORDS[overlap].capitalize()}. Mean over {_counted(places)}, ± one standard deviation between seeds. "
+        f"{OVERLAP_WORDS[overlap].capitalize()}. Mean over {_counted(places)}{_spread(board)}. "
         f"{' '.join(dict.fromkeys(known.method for known in intervals))}".strip(),
         Table(
             (
@@ -201,6 +201,14 @@ def _compared(pair: Comparison | None) -> str:
 
 def _counted(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} categories ({', '.join(names)})"
+
+
+def _spread(board: Board) -> str:
+    return (
+        ", ± one standard deviation between seeds"
+        if len({key.seed for key in board.cells}) > 1
+        else ", of one seed"
+    )
 
 
 def _median(board: Board, name: str, metric: str) -> float | None:
