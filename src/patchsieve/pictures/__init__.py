@@ -11,6 +11,7 @@ from patchsieve.pictures.model_report import (
     configuration,
     model_report,
     model_warnings,
+    suspect_cutouts,
 )
 from patchsieve.pictures.overlay import FOUND_COLOUR, ColourScale, heat_map, outline, overlay, place_map
 from patchsieve.pictures.report import NextStep, Report, render, write_report
@@ -33,6 +34,7 @@ __all__ = [
     "overlay",
     "place_map",
     "render",
+    "suspect_cutouts",
     "worst_and_best",
     "write_report",
 ]

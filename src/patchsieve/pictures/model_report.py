@@ -1,6 +1,6 @@
 """Reports about a fitted model: what it learnt, and how it did on labelled images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -11,9 +11,11 @@ import numpy as np
 import yaml
 
 from patchsieve.detectors import Detector, Result
+from patchsieve.detectors.evidence import evidence
 from patchsieve.errors import BrokenImageError
 from patchsieve.evaluation import Evaluation
 from patchsieve.images import Mask, Skipped, decode, decode_mask
+from patchsieve.pictures.evidence import Cutout, cutouts
 from patchsieve.pictures.examples import worst_and_best
 from patchsieve.pictures.overlay import ColourScale
 from patchsieve.pictures.report import NextStep, Report
@@ -108,8 +110,16 @@ def model_warnings(model: Detector) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def report_images(result: Result, indices: Sequence[int]) -> tuple[ReportImage, ...]:
-    """Return some of a result's images for a report, thumbnails only; those whose files are gone are left out."""
+def report_images(
+    result: Result, indices: Sequence[int], cut_out: Mapping[str, tuple[Cutout, ...]] | None = None
+) -> tuple[ReportImage, ...]:
+    """Return some of a result's images for a report, thumbnails only; those whose files are gone are left out.
+
+    Args:
+        result: of the images.
+        indices: which of them.
+        cut_out: the evidence of suspects, by name.
+    """
     images = []
     for index in indices:
         record = result.images[index]
@@ -132,15 +142,24 @@ def report_images(result: Result, indices: Sequence[int]) -> tuple[ReportImage, 
             mask=mask,
             defective=record.defective,
             defect=record.defect,
+            evidence=(cut_out or {}).get(record.name, ()),
         )
         images.append(image.thumbnail())
     return tuple(images)
 
 
 def _suspects(model: Detector) -> tuple[ReportImage, ...]:
-    above = int((model.training_.scores > model.threshold_).sum())
+    training = model.training_
+    above = int((training.scores[training.unmarked()] > model.threshold_).sum())
     suspects = model.suspects(min(_MOST_SUSPECTS, max(_FEWEST_SUSPECTS, above)))
-    return report_images(suspects, range(len(suspects)))
+    return report_images(suspects, range(len(suspects)), suspect_cutouts(model, suspects))
+
+
+def suspect_cutouts(model: Detector, suspects: Result) -> dict[str, tuple[Cutout, ...]]:
+    """Return the evidence of suspects, by name; those that cannot be read any more are missing."""
+    place = {name: index for index, name in enumerate(model.training_.images.names)}
+    found = evidence(model, [place[name] for name in suspects.images.names])
+    return {model.training_.images[index].name: cutouts(model, each) for index, each in found.items()}
 
 
 def _judgement(evaluation: Evaluation) -> dict[str, Any]:

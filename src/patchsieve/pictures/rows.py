@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from patchsieve.images.collection import Pixels
+from patchsieve.pictures.cutout import Cutout
 from patchsieve.pictures.overlay import (
     FOUND_COLOUR,
     Box,
@@ -39,6 +40,7 @@ class ReportImage:
         mask: ground truth bool `[H, W]`, True where defective, or None.
         defective: the label, or None where nobody has said.
         defect: name of the defect class, or None.
+        evidence: parts cut out of this and other images, each with a caption, to compare.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ReportImage:
     mask: Mask | None = None
     defective: bool | None = None
     defect: str | None = None
+    evidence: tuple[Cutout, ...] = ()
 
     def thumbnail(self, side: int = THUMBNAIL_SIDE) -> "ReportImage":
         """Return the same with pixels and mask no larger than `side` each way; reports embed this.
@@ -92,6 +95,7 @@ class Row(NamedTuple):
     score: str
     outcome: Outcome
     pictures: tuple[Picture, ...]
+    evidence: tuple[Picture, ...] = ()
 
 
 def report_row(
@@ -124,7 +128,17 @@ def report_row(
         alt = f"mask of {image.name}: {share:.2g} % of the image is marked as defective"
         pictures.append(Picture("mask (truth)", alt, mask_uri(image.mask)))
     pictures.append(Picture("overlay", f"{image.name} coloured by its anomaly map", photo_uri(marked)))
-    return Row(image.name, _score(image.score, threshold), outcome, tuple(pictures))
+    evidence = tuple(
+        Picture(cutout.caption, f"{image.name}: {cutout.caption}", photo_uri(_small(cutout.pixels)))
+        for cutout in image.evidence
+    )
+    return Row(image.name, _score(image.score, threshold), outcome, tuple(pictures), evidence)
+
+
+def _small(pixels: Pixels) -> Pixels:
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return np.asarray(picture)
 
 
 def photo_uri(pixels: Pixels) -> str:
