@@ -31,7 +31,7 @@ def fit(refused, unsorted, tmp_path):
         (["--lof-k", "0"], "lof_k is 0"),
         (["--seed", "-1"], "seed is -1: it must be a whole number from 0"),
         (["--seed", str(2**32)], f"seed is {2**32}"),
-        (["--threshold-quantile", "1"], "threshold_quantile is 1.0: it must lie between 0 and 1"),
+        (["--false-alarms", "1"], "false_alarms is 1.0: it must lie between 0 and 1"),
         (["--image-size", "big"], "the size 'big' is neither a number of pixels such as 256 nor HEIGHTxWIDTH"),
         (["--image-size", "256x"], "the size '256x'"),
         (["--image-size", "16"], "the image size (16, 16) is too small: at least 32 pixels"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from patchsieve.decisions import robust_threshold
+from patchsieve.decisions import false_alarm_threshold
 from patchsieve.detectors import DETECTORS, Detector, Ensemble, PaDiM, PatchCore, SoftPatch
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.trained import TrainedDetector
@@ -171,9 +171,9 @@ def test_the_bank_of_some_images_holds_their_patches_alone_and_begins_as_the_who
 def test_the_threshold_is_the_robust_one_of_the_unseen_scores(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
-    model = kind(threshold_quantile=0.9).fit(synthetic(20))
-    assert model.threshold_ == robust_threshold(model.training_.scores, 0.9)
-    assert model.threshold_ < kind(threshold_quantile=0.99).fit(synthetic(20)).threshold_
+    model = kind(false_alarms=0.1).fit(synthetic(20))
+    assert model.threshold_ == false_alarm_threshold(model.training_.scores, 0.1).threshold
+    assert model.threshold_ < kind(false_alarms=0.01).fit(synthetic(20)).threshold_
 
 
 def test_good_images_pass_and_defective_ones_do_not_though_a_tenth_was_defective(
@@ -245,7 +245,7 @@ def test_identical_images_are_said_to_be_so(kind: type[Detector], synthetic: Syn
 @detectors
 @pytest.mark.parametrize(
     "setting",
-    [{"folds": 1}, {"batch_size": 0}, {"sigma": -1.0}, {"threshold_quantile": 1.0}, {"seed": -1}],
+    [{"folds": 1}, {"batch_size": 0}, {"sigma": -1.0}, {"false_alarms": 1.0}, {"seed": -1}],
     ids=lambda setting: next(iter(setting)),
 )
 def test_settings_that_cannot_work_are_said_before_the_work(

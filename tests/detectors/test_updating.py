@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from patchsieve.decisions import robust_threshold
+from patchsieve.decisions import OperatingPoints, false_alarm_threshold
 from patchsieve.detectors import PatchCore, SoftPatch, load
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.updating import covered
@@ -63,7 +63,7 @@ def test_the_record_grows_and_origins_lead_into_it(model: BankDetector, syntheti
     both = torch.cat([first.features.tensor(), later.features.tensor()])
     image, row, column = model.bank_.origins.long().T
     assert torch.equal(model.bank_.features, both[image, row, column])
-    assert model.threshold_ == robust_threshold(model.training_.scores, model.threshold_quantile)
+    assert model.threshold_ == false_alarm_threshold(model.training_.scores, model.false_alarms).threshold
     assert len(model.suspects(top=32)) == 32
 
 
@@ -107,7 +107,7 @@ def test_an_update_that_fails_leaves_the_model_as_it_was(
     def interrupted(*_: object) -> float:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("patchsieve.detectors.bank_detector.robust_threshold", interrupted)
+    monkeypatch.setattr(OperatingPoints, "recalibrated", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.update(shifted(synthetic(9, seed=1), 4.0))
     assert model.__dict__ == before

@@ -60,9 +60,8 @@ def fit(
     precision: Annotated[
         str | None, typer.Option(help="Of the backbone: float32 (default) or bfloat16.")
     ] = None,
-    quantile: Annotated[
-        float | None,
-        typer.Option("--threshold-quantile", help="Share of good images to let pass; default 0.99."),
+    false_alarms: Annotated[
+        float | None, typer.Option(help="Share of good images that may raise an alarm; default 0.01.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random; default 0.")] = None,
     device: Device | None = None,
@@ -110,7 +109,7 @@ def fit(
         "layers": None if layers is None else settings.layers(layers),
         "image_size": None if image_size is None else settings.size(image_size),
         "precision": precision,
-        "threshold_quantile": quantile,
+        "false_alarms": false_alarms,
         "seed": seed,
         "device": device,
         "memory_budget": None if memory_budget is None else settings.memory(memory_budget),

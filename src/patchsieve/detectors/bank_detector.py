@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 
 from patchsieve.bank import CoresetChoice, IndexChoice, MemoryBank, renewed
-from patchsieve.decisions import robust_threshold
 from patchsieve.detectors import crossfit, updating
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.judging import require_calibrated
 from patchsieve.errors import ImagesError
 from patchsieve.features import Embeddings, PatchFeatures
 from patchsieve.images import read_images
@@ -117,8 +117,8 @@ class BankDetector(Detector, ABC):
 
         The bank does not grow: what is far from it enters, and what it needs least goes; see
         `patchsieve.bank.renewed`. The images join `training_` behind the others, with scores by models updated
-        without them, and `threshold_` is estimated again from the scores of all. Copies of images that the model knows
-        are left out. Interrupted, the model is what it was.
+        without them, and thresholds that follow from training scores are found again from the scores of all. Copies of
+        images that the model knows are left out. Interrupted, the model is what it was.
 
         Args:
             images: as `fit` takes them.
@@ -128,7 +128,7 @@ class BankDetector(Detector, ABC):
         Raises:
             PatchSieveError: the images cannot be used, or nothing in them is new.
         """
-        self._require_calibrated()
+        require_calibrated(self)
         embeddings = (
             images
             if isinstance(images, Embeddings)
@@ -143,7 +143,7 @@ class BankDetector(Detector, ABC):
         )
         updated = self._updated(fresh.features, progress)
         updated.training_ = self.training_.extended(fresh, hashes, scores, maps)
-        updated.threshold_ = robust_threshold(updated.training_.scores, self.threshold_quantile)
+        updated.operate(self.operating_points_.recalibrated(updated.training_.scores))
         updated.pixel_threshold_ = updated.unlabelled_pixel_threshold()
         self.__dict__.update(updated.__dict__)
         return self
@@ -184,7 +184,7 @@ class BankDetector(Detector, ABC):
         Raises:
             PatchSieveError: the images cannot be used, or what they show as defective is most of what is normal.
         """
-        self._require_calibrated()
+        require_calibrated(self)
         if isinstance(images, Embeddings):
             found, batches = images.images, images.batches(self.batch_size)
         else:

@@ -13,9 +13,10 @@ import torch
 from sklearn.base import BaseEstimator, clone
 
 from patchsieve.bank import read_container, write_container
-from patchsieve.decisions import robust_threshold
+from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, false_alarm_threshold, require_rate
 from patchsieve.detectors import crossfit, header
 from patchsieve.detectors.budget import Budget, check_budget
+from patchsieve.detectors.judging import judgement, require_calibrated
 from patchsieve.detectors.maps import MapSmoother, highest
 from patchsieve.detectors.result import Result, peaks_of
 from patchsieve.detectors.training import TrainingRecord, require_variety
@@ -50,7 +51,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         grid: patches along height and width, None for as many as the finest layer has.
         precision: of the backbone's arithmetic, ``float32`` or ``bfloat16``; see `make_backbone`.
         sigma: smoothing of the anomaly map, in pixels of the model frame.
-        threshold_quantile: share of good images that the threshold should let pass.
+        false_alarms: share of good images that may be above the threshold.
         folds: of the cross-fitting that scores each training image by a model that has not seen it.
         seed: of everything random.
         device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``.
@@ -58,7 +59,8 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         memory_budget: bytes that a fit may take; None for half of the machine's memory, or of its GPU's.
         extractor_: turns images into features like those the model was fitted on.
         training_: the training images with their out-of-sample scores and maps.
-        threshold_: an image with a higher score is called defective.
+        operating_points_: the named thresholds; `fit` makes one, called ``default``.
+        threshold_: that of the default point: an image with a higher score is called defective.
         pixel_threshold_: what is higher on an anomaly map is outlined as a region.
         timings_: seconds per stage of `fit`.
     """
@@ -75,7 +77,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     grid: int | tuple[int, int] | None = None
     precision: str = "float32"
     sigma: float = 4.0
-    threshold_quantile: float = 0.99
+    false_alarms: float = 0.01
     folds: int = 3
     seed: int = 0
     device: str = "auto"
@@ -128,7 +130,8 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         learnt = perf_counter()
         scores, patch_maps = self.out_of_sample(embeddings.features, progress)
         self.training_ = TrainingRecord.of(embeddings, hashes, scores, patch_maps)
-        self.threshold_ = robust_threshold(scores, self.threshold_quantile)
+        point = OperatingPoint.for_false_alarms(FITTED, scores, self.false_alarms)
+        self.operate(OperatingPoints.only(point))
         self.pixel_threshold_ = self.unlabelled_pixel_threshold()
         self.timings_ = {
             "embedding": embedded - started,
@@ -200,28 +203,53 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             batch_size=self.batch_size,
         )
 
-    def predict(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Result:
+    def operate(self, points: OperatingPoints) -> None:
+        """Take these operating points; verdicts follow the default one."""
+        self.operating_points_ = points
+        self.threshold_ = points[None].threshold
+
+    def predict(
+        self,
+        images: Any,
+        *,
+        operating_point: str | None = None,
+        review: float | str | None = None,
+        strict: bool = False,
+        progress: Progress = SILENT,
+    ) -> Result:
         """Score images and hold them against the threshold.
 
         Args:
             images: a folder, files, arrays, an `ImageSet` (all its images are scored) or `Embeddings`.
+            operating_point: name of the one whose threshold counts; None for the default.
+            review: share of the good images whose verdict is to be "review", or ``interval``; see `review_band`.
             strict: raise at the first image that cannot be decoded instead of skipping it.
             progress: shown one unit an image.
 
         Raises:
             ImagesError: there are no images, or none could be decoded.
+            ConfigError: there is no such operating point.
         """
-        result = Result.joined(list(self.iter_predict(images, strict=strict, progress=progress)))
+        parts = self.iter_predict(
+            images, operating_point=operating_point, review=review, strict=strict, progress=progress
+        )
+        result = Result.joined(list(parts))
         if not len(result):
             first = result.skipped[0]
             raise ImagesError(f"none of the images could be decoded; the first: {first.name}: {first.reason}")
         return result
 
     def iter_predict(
-        self, images: Any, *, strict: bool = False, progress: Progress = SILENT
+        self,
+        images: Any,
+        *,
+        operating_point: str | None = None,
+        review: float | str | None = None,
+        strict: bool = False,
+        progress: Progress = SILENT,
     ) -> Generator[Result, None, None]:
         """Score batch by batch, in memory that does not grow with their number. See `predict`."""
-        self._require_fitted()
+        judged = judgement(self, operating_point, review)
         if isinstance(images, Embeddings):
             found, batches = images.images, images.batches(self.batch_size)
         else:
@@ -230,7 +258,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         if not found:
             raise ImagesError(f"there are no images to score in {found.root}")
         for batch in batches:
-            yield self._score_batch(batch)
+            yield replace(self._score_batch(batch), **judged)
 
     def suspects(self, top: int | None = None) -> Result:
         """Return the training images that look defective to models that have not seen them, worst first.
@@ -240,7 +268,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         Args:
             top: how many; None for those above the threshold.
         """
-        self._require_calibrated()
+        require_calibrated(self)
         training = self.training_
         worst = training.unmarked()
         worst = worst[: int((training.scores[worst] > self.threshold_).sum()) if top is None else top]
@@ -259,7 +287,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         Raises:
             ModelFileError: it cannot be written; nothing is left half-written.
         """
-        self._require_calibrated()
+        require_calibrated(self)
         write_container(path, {**self._state(), **self.training_.tensors()}, header.describe(self))
 
     @classmethod
@@ -285,7 +313,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         model = cls(**header.parameters(kept))
         model.extractor_ = header.extractor(path, kept, device=device, batch_size=model.batch_size)
         model.training_ = TrainingRecord.restored(tensors, kept["training"])
-        model.threshold_ = float(kept["threshold"])
+        model.operate(OperatingPoints.restored(kept))
         model.timings_ = dict(kept["timings"])
         known = kept.get("pixel_threshold")  # not in older files, but what it is found from
         model.pixel_threshold_ = model.unlabelled_pixel_threshold() if known is None else float(known)
@@ -336,12 +364,12 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         return "model", 0
 
     def unlabelled_pixel_threshold(self) -> float:
-        """Return what the map of a good image exceeds nowhere, with the chance that `threshold_quantile` says.
+        """Return what the map of a good image exceeds nowhere, but for a share of `false_alarms` of them.
 
         It is found as `threshold_` is, from the highest value of each training image's out-of-sample map.
         """
         maps = self.training_.patch_maps
-        return robust_threshold(highest(maps, self._smoother(maps)), self.threshold_quantile)
+        return false_alarm_threshold(highest(maps, self._smoother(maps)), self.false_alarms).threshold
 
     @abstractmethod
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -379,8 +407,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed is {self.seed}: it must be a whole number from 0 to {2**32 - 1}")
         check_budget(self.memory_budget)
-        if not 0 < self.threshold_quantile < 1:
-            raise ConfigError(f"threshold_quantile is {self.threshold_quantile}: it must lie between 0 and 1")
+        require_rate(self.false_alarms)
 
     @abstractmethod
     def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:
@@ -393,18 +420,6 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     @abstractmethod
     def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         """Take the learned tensors back from a model file."""
-
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "threshold_"):
-            raise ConfigError(f"this {type(self).__name__} is not fitted yet: call fit, or load a model")
-
-    def _require_calibrated(self) -> None:
-        self._require_fitted()
-        if not hasattr(self, "training_"):
-            raise ConfigError(
-                f"this {type(self).__name__} was fitted to rank only: it has no threshold and knows none of its "
-                "training images; use fit"
-            )
 
     def _score_batch(self, batch: Embeddings) -> Result:
         started = perf_counter()

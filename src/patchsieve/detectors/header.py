@@ -21,7 +21,9 @@ def describe(model: "Detector") -> dict[str, Any]:
         "versions": {package: version(package) for package in ("patchsieve", "torch", "numpy")},
         "config": model.get_params(deep=False),
         "extractor": identity(model.extractor_),
+        # That of the default point once more: an older PatchSieve reads only this.
         "threshold": model.threshold_,
+        "operating_points": model.operating_points_.header(),
         "pixel_threshold": model.pixel_threshold_,
         "timings": model.timings_,
         "training": model.training_.header(),
@@ -30,9 +32,13 @@ def describe(model: "Detector") -> dict[str, Any]:
 
 def parameters(kept: Mapping[str, Any]) -> dict[str, Any]:
     """Return the constructor's arguments from a header; JSON has lists where tuples were."""
-    return {
+    found = {
         name: tuple(value) if isinstance(value, list) else value for name, value in kept["config"].items()
     }
+    # Files of before had the share of good images below the threshold.
+    if "threshold_quantile" in found:
+        found["false_alarms"] = round(1 - found.pop("threshold_quantile"), 12)
+    return found
 
 
 def extractor(path: Path | str, kept: Mapping[str, Any], *, device: str, batch_size: int) -> FeatureExtractor:

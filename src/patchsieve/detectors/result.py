@@ -10,7 +10,7 @@ from patchsieve.decisions import Region, find_regions
 from patchsieve.images import Skipped
 from patchsieve.images.collection import ImageSet
 
-GOOD, DEFECT = "good", "defect"
+GOOD, REVIEW, DEFECT = "good", "review", "defect"
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Result:
         threshold: an image with a higher score is called defective.
         pixel_threshold: what is higher on a map is outlined as a region; maps have a scale of their own.
         skipped: images that could not be decoded.
+        review: scores (low, high): what is above the first and not above the second is neither called good nor
+            defective but "review", for people to look at; None for no such verdict.
     """
 
     images: ImageSet = field(repr=False)
@@ -40,14 +42,18 @@ class Result:
     threshold: float
     pixel_threshold: float
     skipped: tuple[Skipped, ...] = ()
+    review: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """ "good" or "defect" for each image."""
-        return tuple(DEFECT if score > self.threshold else GOOD for score in self.scores)
+        """ "good" or "defect" for each image; where a review was asked for, "review" for those near the threshold."""
+        low, high = self.review or (self.threshold, self.threshold)
+        return tuple(
+            DEFECT if score > high else REVIEW if score > low else GOOD for score in map(float, self.scores)
+        )
 
     @classmethod
     def joined(cls, parts: "Sequence[Result]") -> "Result":
@@ -64,6 +70,7 @@ class Result:
             threshold=first.threshold,
             pixel_threshold=first.pixel_threshold,
             skipped=tuple(skip for part in parts for skip in part.skipped),
+            review=first.review,
         )
 
     def ranked(self) -> npt.NDArray[np.int64]:

@@ -189,7 +189,7 @@ def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
         ("Model frame", f"{width} x {height} pixels"),
         (
             "Threshold",
-            f"{model.threshold_:.4g} (lets {100 * model.threshold_quantile:.3g} % of good images pass)",
+            f"{model.threshold_:.4g} ({model.operating_points_[None].rule})",
         ),
     ]
     bank = getattr(model, "bank_", None)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchsieve.decisions import robust_threshold
+from patchsieve.decisions import false_alarm_threshold
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.evaluation.course import ThresholdRule
 
@@ -55,12 +55,13 @@ def test_each_rule_agrees_with_its_definition(scores: list[float], quantile: flo
     good = np.array([labels.random() < 0.7 for _ in scores])
     good[0] = True
     test_scores = values[::-1] * 2
-    assert ThresholdRule("value", 7.0).threshold(values, good, test_scores, 0.9) == 7.0
-    assert ThresholdRule().threshold(values, good, test_scores, 0.9) == robust_threshold(values, 0.9)
-    forced = ThresholdRule("source").threshold(values, good, test_scores, 0.9)
+    assert ThresholdRule("value", 7.0).threshold(values, good, test_scores, 0.1) == 7.0
+    calibrated = ThresholdRule().threshold(values, good, test_scores, 0.1)
+    assert calibrated == false_alarm_threshold(values, 0.1).threshold
+    forced = ThresholdRule("source").threshold(values, good, test_scores, 0.1)
     assert forced == pytest.approx(np.percentile(test_scores, 90))
     assert (test_scores > forced).sum() <= np.ceil(0.1 * len(values))
-    passing = ThresholdRule("quantile", quantile).threshold(values, good, test_scores, 0.9)
+    passing = ThresholdRule("quantile", quantile).threshold(values, good, test_scores, 0.1)
     assert (values[good] <= passing).mean() >= quantile
     assert passing in values[good]
 
@@ -70,12 +71,12 @@ def test_a_held_out_threshold_does_not_know_its_own_score() -> None:
     scores = rng.gamma(9, size=31).astype(np.float32)
     good = np.ones(31, bool)
     for rule in (ThresholdRule(), ThresholdRule("quantile", 0.9)):
-        before = rule.held_out(scores, good, NO_TEST, 0.9, folds=4, seed=3)
+        before = rule.held_out(scores, good, NO_TEST, 0.1, folds=4, seed=3)
         moved = 0
         for index in range(31):
             changed = scores.copy()
             changed[index] = 1000
-            after = rule.held_out(changed, good, NO_TEST, 0.9, folds=4, seed=3)
+            after = rule.held_out(changed, good, NO_TEST, 0.1, folds=4, seed=3)
             assert after[index] == before[index]
             moved += (after != before).any()
         assert moved > 10
@@ -84,6 +85,6 @@ def test_a_held_out_threshold_does_not_know_its_own_score() -> None:
 def test_there_must_be_scores_to_make_a_threshold_of() -> None:
     scores = np.ones(4, np.float32)
     with pytest.raises(ImagesError, match="needs test images"):
-        ThresholdRule("source").threshold(scores, scores > 0, NO_TEST, 0.9)
+        ThresholdRule("source").threshold(scores, scores > 0, NO_TEST, 0.1)
     with pytest.raises(ImagesError, match="too few good"):
-        ThresholdRule("quantile", 0.9).threshold(scores, scores < 0, NO_TEST, 0.9)
+        ThresholdRule("quantile", 0.9).threshold(scores, scores < 0, NO_TEST, 0.1)

@@ -240,12 +240,10 @@ def _judged(
     fitted_on = np.flatnonzero(~labels) if name == "good" else np.arange(len(labels))
     others = np.setdiff1d(np.arange(len(labels)), fitted_on)
     own, good = model.training_.scores, ~labels[fitted_on]
-    threshold = rule.threshold(own, good, test_scores, model.threshold_quantile)
+    threshold = rule.threshold(own, good, test_scores, model.false_alarms)
     scores, thresholds = np.empty(len(labels), np.float32), np.full(len(labels), threshold)
     scores[fitted_on] = own
-    thresholds[fitted_on] = rule.held_out(
-        own, good, test_scores, model.threshold_quantile, model.folds, model.seed
-    )
+    thresholds[fitted_on] = rule.held_out(own, good, test_scores, model.false_alarms, model.folds, model.seed)
     if len(others):
         learnt, left_out = (embeddings.features.take(part) for part in (fitted_on, others))
         scores[others] = unlearnt_scores(model, learnt, left_out, progress)

@@ -7,7 +7,7 @@ from typing import Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.decisions import robust_threshold
+from patchsieve.decisions import false_alarm_threshold
 from patchsieve.errors import ConfigError, ImagesError
 
 Floats = npt.NDArray[np.floating]
@@ -66,14 +66,14 @@ class ThresholdRule:
                 )
         return "the threshold is the model's own, estimated from out-of-sample training scores without labels"
 
-    def threshold(self, scores: Floats, good: Bools, test_scores: Floats, quantile: float) -> float:
+    def threshold(self, scores: Floats, good: Bools, test_scores: Floats, false_alarms: float) -> float:
         """Return the threshold.
 
         Args:
             scores: out-of-sample scores `[N]` of the images that the model was fitted on.
             good: bool `[N]`, which of them are labelled good.
             test_scores: scores `[M]` of the unlabelled images.
-            quantile: of the model's own calibration.
+            false_alarms: rate of the model's own calibration.
 
         Raises:
             ImagesError: there are no scores of the kind that the rule needs.
@@ -94,10 +94,10 @@ class ThresholdRule:
                 assert self.value is not None
                 # A score itself: in between two, more than the share asked for could lie above.
                 return float(np.quantile(scores[good].astype(np.float64), self.value, method="higher"))
-        return robust_threshold(scores, quantile)
+        return false_alarm_threshold(scores, false_alarms).threshold
 
     def held_out(
-        self, scores: Floats, good: Bools, test_scores: Floats, quantile: float, folds: int, seed: int
+        self, scores: Floats, good: Bools, test_scores: Floats, false_alarms: float, folds: int, seed: int
     ) -> npt.NDArray[np.float64]:
         """Return for each image a threshold that its own score had no part in.
 
@@ -108,7 +108,7 @@ class ThresholdRule:
             scores: as for `threshold`.
             good: as for `threshold`.
             test_scores: as for `threshold`.
-            quantile: as for `threshold`.
+            false_alarms: as for `threshold`.
             folds: number of folds.
             seed: of the split.
 
@@ -120,7 +120,7 @@ class ThresholdRule:
         order = np.random.default_rng(seed).permutation(images)
         for fold in np.array_split(order, min(folds, images)):
             rest = np.setdiff1d(order, fold)
-            thresholds[fold] = self.threshold(scores[rest], good[rest], test_scores, quantile)
+            thresholds[fold] = self.threshold(scores[rest], good[rest], test_scores, false_alarms)
         return thresholds
 
 

@@ -1,0 +1,163 @@
+"""Which training scores are those of good images, without labels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.stats import chi2
+
+from patchsieve.decisions.good_scores import GoodScores, log_density, log_normal_density
+
+Floats = npt.NDArray[np.float64]
+Cost = Callable[[Floats], float]
+
+# More defective images than this are no contamination but another kind of good.
+_MOST = 0.35
+# Defective images lie at least this many spreads above the middle of the good ones, in the mean.
+_APART = 1.5
+# Weak beliefs (mean, standard deviation) that decide where a few images cannot: the shape of good scores, the
+# logarithm of their spread and that of the defective ones, in units of the distance from the median down to the
+# 15.87 % quantile.
+_SHAPE = (-0.3, 0.7)
+_SPREAD = (0.0, 1.0)
+_DEFECTIVE_SPREAD = (0.5, 0.7)
+# Half the 5 % point of chi-squared with three degrees of freedom.
+_EVIDENCE = float(chi2.isf(0.05, 3)) / 2
+# No parameter is farther from 0 than this, in its own unit.
+_FARTHEST = 10.0
+# One standard deviation below the median of a normal distribution.
+_ONE_SIGMA_BELOW = 0.15866
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """Scores, each with the probability that its image is good.
+
+    Attributes:
+        scores: float64 `[N]`, ascending, above 0.
+        weights: float64 `[N]`, probability of being good, falling from 1.
+        contamination: estimated share of defective images.
+        good: the distribution fitted to the good ones; None where the scores have no spread to fit one to.
+    """
+
+    scores: Floats = field(repr=False)
+    weights: Floats = field(repr=False)
+    contamination: float
+    good: GoodScores | None
+
+    @property
+    def images(self) -> float:
+        """How many of the images are good, by their probabilities."""
+        return float(self.weights.sum())
+
+    def count_above(self, score: float) -> float:
+        """Return how many good images lie above a score, by their probabilities."""
+        return float(self.weights[self.scores > score].sum())
+
+
+def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
+    """Estimate for each score how likely its image is good.
+
+    Good scores are taken as generalised gamma (`GoodScores`), defective ones as log-normal and higher; both are fitted
+    together by penalised maximum likelihood. The defective part is believed in only where a likelihood-ratio test of
+    its three parameters is significant at 5 %, so that clean sets stay whole. A heavy tail of good scores and defects
+    that overlap with it look alike: what overlaps is found in part, or not at all.
+
+    Args:
+        scores: out-of-sample scores `[N]`, N >= 1; what is not above 0 counts as a very small score.
+        clean: believe that all images are good.
+    """
+    ordered = np.sort(np.asarray(scores, dtype=np.float64))
+    ordered = np.maximum(ordered, max(1e-6 * float(np.median(ordered)), float(np.finfo(np.float32).tiny)))
+    logarithms = np.log(ordered)
+    low, centre = np.quantile(logarithms, [_ONE_SIGMA_BELOW, 0.5])
+    unit = float(centre - low) or float(np.std(logarithms))
+    everything = np.ones(len(ordered))
+    if unit < 1e-9:
+        return Sifted(ordered, everything, 0.0, None)
+    fit = _Fit((logarithms - centre) / unit)
+    alone, cost = fit.good_alone()
+    weights, share = everything, 0.0
+    if not clean:
+        mixed, mixed_cost = fit.with_defects(alone)
+        if cost - mixed_cost > _EVIDENCE:
+            alone, weights, share = mixed[:3], fit.weights(mixed), fit.share(mixed)
+    good = GoodScores(float(centre + unit * alone[0]), float(unit * np.exp(alone[1])), float(alone[2]))
+    return Sifted(ordered, weights, share, good)
+
+
+class _Fit:
+    """Penalised likelihoods of standardised logarithms `[N]`, ascending.
+
+    Parameters: centre, log spread and shape of the good ones; then of the defective ones the log odds of their share,
+    the logarithm of how far they lie apart, their log spread.
+    """
+
+    def __init__(self, z: Floats) -> None:
+        self.z = z
+
+    def good_alone(self) -> tuple[Floats, float]:
+        """Return the parameters without defective images, and the negative log-likelihood."""
+        starts = [np.array([0.0, 0.0, shape]) for shape in (-1.0, -0.3, 0.3, 1.0)]
+        return _lowest(lambda p: -float(self._good(p).sum()) + _beliefs(p), starts)
+
+    def with_defects(self, alone: Floats) -> tuple[Floats, float]:
+        """Return the parameters with defective images, and the negative log-likelihood."""
+        starts = []
+        for share in (0.02, 0.05, 0.1, 0.2):
+            far = self.z[-max(2, int(share * len(self.z))) :]
+            odds = np.log(share / (_MOST - share))
+            apart = np.log(max(float(far.mean()) - _APART, 0.2))
+            spread = np.log(np.clip(float(far.std()), 0.5, 4.0))
+            starts += [np.array([0.0, 0.0, shape, odds, apart, spread]) for shape in (-1.0, -0.3, 0.3)]
+            starts.append(np.array([*alone, odds, apart, spread]))
+        return _lowest(self._mixed, starts)
+
+    def share(self, p: Floats) -> float:
+        """Return the share of defective images."""
+        return float(_MOST / (1 + np.exp(-p[3])))
+
+    def weights(self, p: Floats) -> Floats:
+        """Return for each the probability that it is good; it never rises with the score."""
+        good, defective = self._parts(p)
+        probability = 1 / (1 + np.exp(np.clip(defective - good, -500, 500)))
+        return np.minimum.accumulate(np.where(self.z <= 0, 1.0, probability))
+
+    def _good(self, p: Floats) -> Floats:
+        return log_density((self.z - p[0]) / np.exp(p[1]), float(p[2])) - p[1]
+
+    def _parts(self, p: Floats) -> tuple[Floats, Floats]:
+        share = self.share(p)
+        middle = p[0] + np.exp(p[1]) * (_APART + np.exp(min(p[4], 5.0)))
+        defective = log_normal_density((self.z - middle) / np.exp(p[5])) - p[5]
+        return np.log1p(-share) + self._good(p), np.log(share) + defective
+
+    def _mixed(self, p: Floats) -> float:
+        return -float(np.logaddexp(*self._parts(p)).sum()) + _beliefs(p) + _unlikely(p[5], _DEFECTIVE_SPREAD)
+
+
+def _beliefs(p: Floats) -> float:
+    return _unlikely(p[1], _SPREAD) + _unlikely(p[2], _SHAPE)
+
+
+def _unlikely(value: float, belief: tuple[float, float]) -> float:
+    return float(0.5 * ((value - belief[0]) / belief[1]) ** 2)
+
+
+def _lowest(cost: Cost, starts: list[Floats]) -> tuple[Floats, float]:
+    """Minimise from the two most promising starts."""
+
+    def finite(p: Floats) -> float:
+        value = cost(p)
+        return value if np.isfinite(value) else 1e10
+
+    # Nelder-Mead does not mind that the slope of the shape vanishes at 0, but takes long with six parameters.
+    method = "Nelder-Mead" if len(starts[0]) == 3 else "L-BFGS-B"
+    bounds = [(-_FARTHEST, _FARTHEST)] * len(starts[0])
+    found = [
+        minimize(finite, start, method=method, bounds=bounds) for start in sorted(starts, key=finite)[:2]
+    ]
+    best = min(found, key=lambda one: float(one.fun))
+    return np.asarray(best.x, dtype=np.float64), float(best.fun)

@@ -1,0 +1,139 @@
+"""The threshold without labels, on scores whose truth is known."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from patchsieve.decisions import ScoreTail, false_alarm_threshold
+from patchsieve.errors import ConfigError
+
+Scores = npt.NDArray[np.float64]
+GAMMA = stats.gamma(9)
+positive = st.lists(st.floats(0.0009765625, 1024, width=32), min_size=1, max_size=60)
+rates = st.floats(0.001, 0.99)
+few = settings(max_examples=20, deadline=None)
+
+
+def good(count: int, seed: int = 0) -> Scores:
+    return np.asarray(GAMMA.rvs(count, random_state=seed))
+
+
+def contaminated(count: int, seed: int = 0, share: float = 0.1) -> Scores:
+    defects = 9 * np.random.default_rng(seed + 1000).uniform(2.0, 5.0, round(share * count))
+    return np.concatenate([good(count - len(defects), seed), defects])
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.05, 0.01, 0.002])
+@pytest.mark.parametrize("family", [GAMMA, stats.lognorm(0.3), stats.weibull_min(3), stats.invweibull(6)])
+def test_the_rate_of_clean_scores_is_met(family: stats.rv_continuous, rate: float) -> None:
+    scores = family.rvs(4000, random_state=1)
+    found = false_alarm_threshold(scores, rate)
+    assert family.sf(found.threshold) == pytest.approx(rate, rel=0.45)
+    assert found.contamination < 0.01
+    assert found.low == 0
+
+
+@pytest.mark.parametrize("count", [30, 100, 400])
+def test_the_interval_holds_the_achieved_rate_as_often_as_it_says(count: int) -> None:
+    """40 clean sets: 90 % in both directions are at least 31 of 40 but once in a thousand times."""
+    inside = 0
+    for seed in range(40):
+        found = false_alarm_threshold(good(count, seed), 0.01, clean=True)
+        inside += found.low <= GAMMA.sf(found.threshold) <= found.high
+    assert inside >= 31
+
+
+def test_a_tenth_of_defective_images_does_not_drag_it_up() -> None:
+    naive, thresholds, highs = [], [], []
+    for seed in range(12):
+        scores = contaminated(400, seed)
+        found = false_alarm_threshold(scores, 0.02)
+        thresholds.append(GAMMA.sf(found.threshold))
+        highs.append(found.high)
+        naive.append(GAMMA.sf(np.quantile(scores, 0.98)))
+        assert found.contamination == pytest.approx(0.1, abs=0.06)
+    assert np.median(naive) < 1e-6
+    assert 0.003 < np.median(thresholds) < 0.03
+    assert (np.array(thresholds) <= np.array(highs)).sum() >= 11
+
+
+def test_how_far_the_defects_lie_has_no_say() -> None:
+    scores = good(300)
+    near, far = (
+        false_alarm_threshold(np.append(scores, np.full(20, scores.max() * factor)), 0.01).threshold
+        for factor in (4, 40)
+    )
+    assert near == pytest.approx(far, rel=0.1)
+
+
+@few
+@given(scores=positive, low=rates, high=rates)
+def test_a_lower_rate_never_has_a_lower_threshold(scores: list[float], low: float, high: float) -> None:
+    low, high = min(low, high), max(low, high)
+    tail = ScoreTail.of(scores)
+    assert tail.threshold(low).threshold >= tail.threshold(high).threshold
+
+
+@pytest.mark.parametrize("make", [good, contaminated])
+def test_a_lower_rate_never_has_a_lower_threshold_where_methods_change(make: object) -> None:
+    tail = ScoreTail.of(make(500))  # type: ignore[operator]
+    thresholds = [tail.threshold(rate).threshold for rate in np.geomspace(1e-5, 0.9, 200)]
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert {tail.threshold(rate).method for rate in (0.001, 0.1)} == {
+        "generalised Pareto tail",
+        "order statistic",
+    }
+
+
+@few
+@given(scores=positive, rate=rates, factor=st.sampled_from([0.0625, 0.5, 8.0, 1024.0]))
+def test_it_lives_on_the_scale_of_the_scores(scores: list[float], rate: float, factor: float) -> None:
+    plain = false_alarm_threshold(scores, rate)
+    scaled = false_alarm_threshold(np.array(scores) * factor, rate)
+    assert scaled.threshold == pytest.approx(factor * plain.threshold, rel=1e-3)
+
+
+@few
+@given(scores=positive, rate=rates)
+def test_the_order_of_the_scores_does_not_matter(scores: list[float], rate: float) -> None:
+    assert false_alarm_threshold(scores[::-1], rate) == false_alarm_threshold(scores, rate)
+
+
+@given(
+    scores=st.lists(st.integers(1, 40), min_size=20, max_size=60),
+    rate=st.floats(0.55, 0.95),
+)
+@few
+def test_counted_thresholds_agree_with_plain_enumeration(scores: list[int], rate: float) -> None:
+    """The highest score that the share asked for is at or above."""
+    found = false_alarm_threshold(scores, rate, clean=True)
+    reaching = [value for value in scores if sum(s >= value for s in scores) >= rate * len(scores) - 1e-9]
+    assert found.method == "order statistic"
+    assert found.threshold == max(reaching)
+
+
+@pytest.mark.parametrize("scores", [[2.5], [2.5] * 30, np.full(7, 2.5, dtype=np.float32)])
+def test_scores_without_spread_are_their_own_threshold(scores: npt.ArrayLike) -> None:
+    assert false_alarm_threshold(scores, 0.01).threshold == pytest.approx(2.5)
+
+
+def test_scores_of_zero_give_a_finite_threshold() -> None:
+    assert 0 <= false_alarm_threshold([0.0, 0.0, 0.0], 0.01).threshold < 1e-30
+    assert np.isfinite(false_alarm_threshold([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], 0.01).threshold)
+
+
+def test_too_few_images_for_the_rate_are_said_to_be_so() -> None:
+    (warning,) = false_alarm_threshold(good(60), 0.005).warnings
+    assert (
+        "60 training images are too few for a false-alarm rate of 0.5 %: about 200 would show one" in warning
+    )
+    assert false_alarm_threshold(good(400), 0.005).warnings == ()
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.5, 5.0, float("nan")])
+def test_a_rate_out_of_range_is_refused(rate: float) -> None:
+    with pytest.raises(ConfigError, match=r"false_alarms is .* such as 0.01 for one good image in a hundred"):
+        false_alarm_threshold([1.0, 2.0], rate)
