@@ -10,6 +10,7 @@ from patchsieve.cli.course import course
 from patchsieve.cli.demo import demo
 from patchsieve.cli.evaluate import evaluate
 from patchsieve.cli.fit import fit
+from patchsieve.cli.pixel_threshold import pixel_threshold
 from patchsieve.cli.predict import predict
 from patchsieve.cli.refit import refit
 from patchsieve.cli.suspects import suspects
@@ -42,5 +43,5 @@ def options(
     """Take the options that stand before a command."""
 
 
-for command in (check, fit, predict, suspects, refit, evaluate, update, bench, course, demo):
+for command in (check, fit, predict, suspects, refit, pixel_threshold, evaluate, update, bench, course, demo):
     app.command()(command)

@@ -17,16 +17,26 @@ from patchsieve.evaluation.metrics import (
     precision_at_n,
     rank_images,
 )
+from patchsieve.evaluation.pixel_threshold import (
+    Outlining,
+    best_f1_threshold,
+    false_positive_threshold,
+    outlining,
+)
 
 __all__ = [
     "ClassMetrics",
     "Evaluation",
     "ImageMetrics",
+    "Outlining",
     "PixelMetrics",
     "Ranking",
+    "best_f1_threshold",
     "evaluate",
+    "false_positive_threshold",
     "image_metrics",
     "outlier_auroc",
+    "outlining",
     "pixel_auroc",
     "pixel_metrics",
     "precision_at_n",

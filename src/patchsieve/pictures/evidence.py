@@ -11,20 +11,20 @@ _SHARE = 0.3
 
 
 def cutouts(model: Detector, evidence: Evidence) -> tuple[Cutout, ...]:
-    """Return the suspect's worst patch first, then what it is compared with.
+    """Return the suspect's worst patch first, then what it is compared with, nearest first where distances are known.
 
     Images that cannot be read any more are left out.
     """
     training = model.training_
-    cells = [(evidence.image, evidence.cell, "its worst patch")]
+    suspect = training.images[evidence.image].name
+    cells = [(evidence.image, evidence.cell, f"worst patch of {suspect}")]
     for neighbour in evidence.neighbours:
         name = training.images[neighbour.image].name
         if neighbour.distance is None:
-            words = f"same place in {name}, which looks normal; no bank to search"
+            words = f"same place in {name}"
         else:
-            suspect = training.scores[neighbour.image] > model.threshold_ and name not in training.kept
-            also = ", a suspect itself" if suspect else ""
-            words = f"nearest in {name}{also}, distance {neighbour.distance:.3g}"
+            doubted = training.scores[neighbour.image] > model.threshold_ and name not in training.kept
+            words = f"{name}{' (suspect)' if doubted else ''}, distance {neighbour.distance:.3g}"
         cells.append((neighbour.image, neighbour.cell, words))
     found = []
     for image, cell, words in cells:
