@@ -222,8 +222,9 @@ def fit_and_report(
     root = images.root
     steps = (
         NextStep(
-            "Look at the suspects below; list the truly defective ones in a file and fit again without them.",
-            f"patchsieve fit {root} --exclude defective.txt --out {out_file}",
+            "Look at the suspects below; mark in the list which are defective (drop) and which are good (keep), then "
+            "patchsieve refit learns again without the defective ones.",
+            f"patchsieve suspects {out_file} --csv marks.csv",
         ),
         NextStep("Score new images.", f"patchsieve predict {out_file} NEW_IMAGES --out results/"),
     )
@@ -255,7 +256,8 @@ def tell_training(model: "Detector") -> None:
     if dropped:
         worst = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
         say(f"{len(dropped)} images dropped by image-level denoising, the worst first: {worst}")
-    above = int((model.training_.scores > model.threshold_).sum())
+    training = model.training_
+    above = int((training.scores[training.unmarked()] > model.threshold_).sum())
     say(
         f"threshold {model.threshold_:.4g}; {above} of {len(model.training_.images)} training images are above it: "
         "patchsieve suspects shows them"

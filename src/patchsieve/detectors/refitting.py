@@ -109,7 +109,8 @@ def refit(
 ) -> tuple[Detector, Changes]:
     """Fit a model again: the same settings, the same training images less those to drop.
 
-    Patches of confirmed defects that an update took out of the bank (`BankDetector.reject`) stay out.
+    Patches of confirmed defects that an update took out of the bank (`BankDetector.reject`) stay out. The operating
+    points that follow from training scores are found again, the others stay as they were.
 
     Args:
         model: fitted; it is not changed.
@@ -145,6 +146,7 @@ def refit(
     left = set(fresh.training_.images.names)
     kept = tuple(name for name in dict.fromkeys((*model.training_.kept, *marks.keep)) if name in left)
     fresh.training_ = replace(fresh.training_, kept=kept)
+    fresh.operate(model.operating_points_.recalibrated(fresh.training_.scores))
     return fresh, Changes(
         dropped=tuple(name for name in images.names if name not in left),
         before=Standing.of(model),
