@@ -37,7 +37,7 @@ class Statistic:
 # All but brightness stay what they are when the light gets weaker, so that one change is not reported as five.
 STATISTICS = (
     Statistic("brightness", True, 0.03, "brighter", "darker"),
-    Statistic("contrast", True, 0.05, "richer in contrast", "flatter (less contrast)"),
+    Statistic("contrast", True, 0.05, "richer in contrast", "poorer in contrast"),
     Statistic("sharpness", True, 0.10, "sharper or noisier", "less sharp"),
     Statistic("saturation", False, 0.02, "more colourful", "paler (less colour)"),
     Statistic("warmth", False, 0.01, "redder (warmer light)", "bluer (colder light)"),

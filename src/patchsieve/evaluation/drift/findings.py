@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from math import comb
+from math import ceil, comb
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,9 @@ LOOK = "look"
 # to a nearest neighbour falls with the number n of candidates as n ** (-1 / d) in d dimensions; patch features have
 # more than these.
 _FEWEST_DIMENSIONS = 5
+_LOWEST_LEVEL = 0.0005
+# Over the level: there are some 20 tests.
+_PERMUTATIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,19 @@ class Rules:
         level: chance of a false alarm in one check, over all its tests together.
         tolerated: share of today's images that may be defective without being taken for drift.
         effect: smallest effect that matters, see `Outcome`; 0.5 is none, 1 every image different.
-        permutations: of the classifier's test.
-        seed: of the permutations.
+        seed: of the classifier's permutations.
     """
 
     level: float = 0.01
     tolerated: float = 0.2
     effect: float = 0.64
-    permutations: int = 4999
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
-            raise ConfigError(f"level is {self.level}: it must lie between 0 and 1, e.g. 0.01")
+        if not _LOWEST_LEVEL <= self.level <= 0.5:
+            raise ConfigError(
+                f"level is {self.level}: it must lie between {_LOWEST_LEVEL} and 0.5, e.g. 0.01"
+            )
         if not 0 <= self.tolerated <= 0.5:
             raise ConfigError(
                 f"tolerated is {self.tolerated}: it must lie between 0 and 0.5; where more than half of the images are "
@@ -51,8 +54,11 @@ class Rules:
             )
         if not 0.5 <= self.effect < 1:
             raise ConfigError(f"effect is {self.effect}: it must be at least 0.5, which is none, and below 1")
-        if self.permutations < 1:
-            raise ConfigError(f"permutations is {self.permutations}: it must be at least 1")
+
+    @property
+    def permutations(self) -> int:
+        """So many that the smallest p-value is far below the level, also when it is multiplied by all tests."""
+        return ceil(_PERMUTATIONS / self.level) - 1
 
 
 @dataclass(frozen=True)
@@ -194,6 +200,7 @@ def _require_power(training: int, today: int, tests: int, rules: Rules) -> None:
     rest = today - left_out(today, rules.tolerated)
     if tests / comb(training + rest, rest) > rules.level:
         raise ImagesError(
-            f"{today} images against {training} of training are too few to tell drift from chance: "
+            f"{today} image{'' if today == 1 else 's'} against {training} of training: too few to tell drift from "
+            "chance; "
             "take 10 or more of today's, better 50, and a model that was fitted on 20 or more"
         )

@@ -5,6 +5,7 @@ from patchsieve.evaluation.drift.report import DriftReport
 from patchsieve.images import STATISTICS
 
 _STATISTICS = {each.name: each for each in STATISTICS}
+_SIDES = {"centre_x": "width", "centre_y": "height"}
 
 # What to look at where a figure has changed, by figure and direction.
 _CAUSES = {
@@ -91,25 +92,20 @@ def change_in_words(finding: Finding) -> str:
     statistic = _STATISTICS.get(finding.name, SCORE)
     if statistic.relative:
         return f"{100 * finding.change:+.0f} %"
-    if finding.name in ("centre_x", "centre_y"):
-        return f"{100 * finding.change:+.1f} % of the {'width' if finding.name == 'centre_x' else 'height'}"
+    if finding.name in _SIDES:
+        return f"{100 * finding.change:+.1f} % of {_SIDES[finding.name]}"
     return f"{finding.change:+.3f}"
 
 
 def _change(finding: Finding) -> str:
     statistic = _STATISTICS[finding.name]
     words = statistic.more if finding.direction == "higher" else statistic.less
-    amount = change_in_words(finding).lstrip("+-")
-    named = "" if statistic.relative else f"{finding.name} "
-    return (
-        f"images are {words} than in training, by {named}{amount}"
-        if not _moves(finding)
-        else (f"the picture is {words}, by {amount}")
-    )
-
-
-def _moves(finding: Finding) -> bool:
-    return finding.name in ("centre_x", "centre_y")
+    amount = change_in_words(finding)
+    if statistic.relative:
+        return f"images are {amount.lstrip('+-')} {words} than in training"
+    if finding.name in _SIDES:
+        return f"the picture is {words}, by {amount.lstrip('+-')}"
+    return f"images are {words} than in training ({finding.name} {amount})"
 
 
 def _scores(report: DriftReport) -> str:
