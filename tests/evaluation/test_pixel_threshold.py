@@ -49,7 +49,6 @@ def test_what_is_said_of_a_threshold_is_what_can_be_counted(evaluation, pixels, 
     # Every defective part of this set has one blob.
     defective = masks.any(axis=(1, 2))
     assert judged.touched == pytest.approx((found & masks).any(axis=(1, 2))[defective].mean())
-    assert judged.calm == pytest.approx(1 - found.any(axis=(1, 2))[~defective].mean())
     assert outlining(evaluation, float("inf")).precision is None
 
 

@@ -75,17 +75,10 @@ def _show(evaluation: "Evaluation", before: float, after: float) -> None:
     from patchsieve.evaluation import outlining
 
     table = Table(box=None, pad_edge=False)
-    for column in ("pixel threshold", "F1", "precision", "recall", "good pixels", "defects touched", "calm"):
+    for column in ("pixel threshold", "F1", "precision", "recall", "good pixels", "defects touched"):
         table.add_column(column)
     for threshold in (before, after):
         judged = outlining(evaluation, threshold)
-        numbers = (
-            judged.f1,
-            judged.precision,
-            judged.recall,
-            judged.false_positives,
-            judged.touched,
-            judged.calm,
-        )
+        numbers = (judged.f1, judged.precision, judged.recall, judged.false_positives, judged.touched)
         table.add_row(f"{threshold:.4g}", *("-" if number is None else f"{number:.4g}" for number in numbers))
     out.print(table)

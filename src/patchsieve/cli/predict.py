@@ -135,6 +135,7 @@ def _writer(
     model: "Detector", out_dir: Path | None, overlays: bool, maps: MapsFormat | None
 ) -> "Callable[[Result], None]":
     """Return what writes the pictures of one batch."""
+    from patchsieve.detectors import GOOD
     from patchsieve.images import decode
     from patchsieve.pictures import FOUND_COLOUR, colour_scale, outline, overlay, place_map
     from patchsieve.pictures.files import file_name, write_npy, write_picture, write_tiff
@@ -144,12 +145,15 @@ def _writer(
     def write(result: "Result") -> None:
         if out_dir is None:
             return
-        for record, anomaly_map, box in zip(result.images, result.maps, result.boxes.tolist(), strict=True):
+        for record, anomaly_map, box, verdict in zip(
+            result.images, result.maps, result.boxes.tolist(), result.verdicts, strict=True
+        ):
             if overlays:
                 picture = overlay(decode(record), anomaly_map, scale, tuple(box))
-                found = place_map(anomaly_map, tuple(box), *picture.shape[:2]) > result.pixel_threshold
-                marked = outline(picture, found, FOUND_COLOUR)
-                write_picture(out_dir / "overlays" / file_name(record.name, ".png"), marked)
+                if verdict != GOOD:
+                    found = place_map(anomaly_map, tuple(box), *picture.shape[:2]) > result.pixel_threshold
+                    picture = outline(picture, found, FOUND_COLOUR)
+                write_picture(out_dir / "overlays" / file_name(record.name, ".png"), picture)
             if maps is MapsFormat.npy:
                 write_npy(out_dir / "maps" / file_name(record.name, ".npy"), anomaly_map)
             elif maps is MapsFormat.tiff:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -121,7 +122,8 @@ def _contours(
     contours = contour_generator(
         columns + 0.5, rows + 0.5, levels, name="serial", fill_type=FillType.OuterOffset
     )
-    points, offsets = contours.filled(above, np.inf)
+    # One array of points and one of where rings begin, for each polygon.
+    points, offsets = cast("tuple[list[Ring], list[npt.NDArray[np.uint32]]]", contours.filled(above, np.inf))
     polygons = []
     for ring_points, ring_offsets in zip(points, offsets, strict=True):
         inside = ring_points.clip(0, (width, height))

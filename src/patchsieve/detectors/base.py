@@ -13,7 +13,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 
 from patchsieve.bank import read_container, write_container
-from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, false_alarm_threshold, require_rate
+from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, require_rate
 from patchsieve.detectors import crossfit, header
 from patchsieve.detectors.budget import Budget, check_budget
 from patchsieve.detectors.judging import judgement, require_calibrated
@@ -61,7 +61,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         training_: the training images with their out-of-sample scores and maps.
         operating_points_: the named thresholds; `fit` makes one, called ``default``.
         threshold_: that of the default point: an image with a higher score is called defective.
-        pixel_threshold_: what is higher on an anomaly map is outlined as a region.
+        pixel_threshold_: what is higher on the map of an image that is not called good is outlined as a region.
         timings_: seconds per stage of `fit`.
     """
 
@@ -364,12 +364,13 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         return "model", 0
 
     def unlabelled_pixel_threshold(self) -> float:
-        """Return what the map of a good image exceeds nowhere, but for a share of `false_alarms` of them.
+        """Return what the map of a typical training image exceeds nowhere: the median of the maps' highest values.
 
-        It is found as `threshold_` is, from the highest value of each training image's out-of-sample map.
+        The maps are those by models that have not seen the image; defective images, while fewer than half, hardly
+        move the median.
         """
         maps = self.training_.patch_maps
-        return false_alarm_threshold(highest(maps, self._smoother(maps)), self.false_alarms).threshold
+        return float(np.median(highest(maps, self._smoother(maps))))
 
     @abstractmethod
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

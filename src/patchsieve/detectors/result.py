@@ -26,7 +26,8 @@ class Result:
         peaks: int64 `[N, 2]`, (x, y) in pixels of each image: where the map is highest.
         seconds: float64 `[N]`, time per image, decoding to map.
         threshold: an image with a higher score is called defective.
-        pixel_threshold: what is higher on a map is outlined as a region; maps have a scale of their own.
+        pixel_threshold: what is higher on the map of an image that is not called good is outlined as a region; maps
+            have a scale of their own.
         skipped: images that could not be decoded.
         review: scores (low, high): what is above the first and not above the second is neither called good nor
             defective but "review", for people to look at; None for no such verdict.
@@ -80,15 +81,17 @@ class Result:
     def regions(self, min_area: float = 0.0) -> tuple[tuple[Region, ...], ...]:
         """Return for each image the regions whose map is above `pixel_threshold`, the largest peak first.
 
-        The verdict does not depend on them: it is the score's, and an image of either verdict may have any number.
+        Whether there is a defect, is for the score to say: an image whose verdict is "good" has no regions.
 
         Args:
             min_area: regions of a smaller area, in pixels of the image, are left out.
         """
         return tuple(
-            find_regions(anomaly_map, tuple(box), tuple(size), self.pixel_threshold, min_area)
-            for anomaly_map, box, size in zip(
-                self.maps, self.boxes.tolist(), self.sizes.tolist(), strict=True
+            ()
+            if verdict == GOOD
+            else find_regions(anomaly_map, tuple(box), tuple(size), self.pixel_threshold, min_area)
+            for anomaly_map, box, size, verdict in zip(
+                self.maps, self.boxes.tolist(), self.sizes.tolist(), self.verdicts, strict=True
             )
         )
 

@@ -15,6 +15,8 @@ _TOUCHING = np.ones((3, 3), dtype=bool)
 class Outlining:
     """How well the pixels above a threshold are those of the masks, in the model frame, all images together.
 
+    Verdicts are left aside: the pixels of images that are called good count too.
+
     Attributes:
         threshold: of the maps.
         precision: share of the pixels above it that are defective; None where there is none above.
@@ -22,7 +24,6 @@ class Outlining:
         f1: harmonic mean of the two.
         false_positives: share of the good pixels that are above it.
         touched: share of the defective regions (8-connected) of which some pixel is above it.
-        calm: share of the good images without any pixel above it; None without good images.
     """
 
     threshold: float
@@ -31,7 +32,6 @@ class Outlining:
     f1: float
     false_positives: float
     touched: float
-    calm: float | None
 
 
 def best_f1_threshold(evaluation: Evaluation) -> float:
@@ -74,7 +74,7 @@ def outlining(evaluation: Evaluation, threshold: float) -> Outlining:
     """Judge a pixel threshold by masks. Raises `ImagesError` where there are none."""
     _require_masks(evaluation)
     pixel = evaluation.pixel
-    hits = above = touched = good_images = calm = 0
+    hits = above = touched = 0
     for anomaly_map, mask in zip(evaluation.result.maps, evaluation.masks, strict=True):
         if mask is None:
             continue
@@ -83,8 +83,6 @@ def outlining(evaluation: Evaluation, threshold: float) -> Outlining:
         hits += int((found & mask).sum())
         labels, _ = ndimage.label(mask, _TOUCHING)
         touched += len(np.unique(labels[found & mask]))
-        good_images += not mask.any()
-        calm += not mask.any() and not found.any()
     return Outlining(
         threshold=threshold,
         precision=hits / above if above else None,
@@ -92,7 +90,6 @@ def outlining(evaluation: Evaluation, threshold: float) -> Outlining:
         f1=2 * hits / (above + pixel.defective),
         false_positives=(above - hits) / pixel.good,
         touched=touched / pixel.regions,
-        calm=calm / good_images if good_images else None,
     )
 
 

@@ -107,15 +107,15 @@ def report_row(
         image: what is shown.
         scale: of all maps that are shown together.
         threshold: of the image scores.
-        pixel_threshold: what is higher on the map is outlined.
+        pixel_threshold: what is higher on the map is outlined, where the score is above `threshold`.
         outcome: what came out.
     """
     share = None if image.mask is None else 100 * float(image.mask.mean())
     image = image.thumbnail()
     placed = place_map(image.anomaly_map, image.box, *image.pixels.shape[:2])
-    found = placed > pixel_threshold
+    found = (placed > pixel_threshold) & (image.score > threshold)
     marked = outline(overlay(image.pixels, image.anomaly_map, scale, image.box), found, FOUND_COLOUR, 1)
-    peak = "reaches" if found.any() else "stays below"
+    peak = "is above" if np.any(placed > pixel_threshold) else "stays below"
     pictures = [
         Picture("input", f"input image {image.name}", photo_uri(image.pixels)),
         Picture(
