@@ -14,7 +14,7 @@ Scores = npt.NDArray[np.float64]
 GAMMA = stats.gamma(9)
 positive = st.lists(st.floats(0.0009765625, 1024, width=32), min_size=1, max_size=60)
 rates = st.floats(0.001, 0.99)
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=10, deadline=None)
 
 
 def good(count: int, seed: int = 0) -> Scores:

@@ -14,6 +14,7 @@ from patchsieve.cli.pixel_threshold import pixel_threshold
 from patchsieve.cli.predict import predict
 from patchsieve.cli.refit import refit
 from patchsieve.cli.suspects import suspects
+from patchsieve.cli.threshold import threshold
 from patchsieve.cli.update import update
 
 app = typer.Typer(
@@ -43,5 +44,18 @@ def options(
     """Take the options that stand before a command."""
 
 
-for command in (check, fit, predict, suspects, refit, pixel_threshold, evaluate, update, bench, course, demo):
+for command in (
+    check,
+    fit,
+    predict,
+    suspects,
+    refit,
+    threshold,
+    pixel_threshold,
+    evaluate,
+    update,
+    bench,
+    course,
+    demo,
+):
     app.command()(command)

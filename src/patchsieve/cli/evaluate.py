@@ -90,6 +90,10 @@ def as_json(evaluation: "Evaluation") -> dict[str, object]:
         **{name: getattr(pixel, field) for name, field in _PIXEL_NAMES.items()},
         "undefined": image.undefined
         | {name: pixel.undefined[field] for name, field in _PIXEL_NAMES.items() if field in pixel.undefined},
+        "operating_points": {
+            name: {"threshold": threshold, **asdict(costs)}
+            for name, (threshold, costs) in evaluation.operating_points.items()
+        },
         "images": len(evaluation.result),
         "seen_in_training": evaluation.seen,
         "skipped": [asdict(skip) for skip in evaluation.result.skipped],
@@ -134,11 +138,30 @@ def show_evaluation(evaluation: "Evaluation") -> None:
         shares = (metrics.precision, metrics.recall, metrics.f1)
         confusion.add_row(name, *map(str, called[name]), *map(plain, shares))
     out.print(confusion)
+    if len(evaluation.operating_points) > 1:
+        show_points(evaluation)
     for reason in dict.fromkeys(image.undefined.values()):
         names = [_in_words(name) for name, why in image.undefined.items() if why == reason]
         warn(f"not defined, because {reason}: {', '.join(names)}")
     for note in evaluation.notes:
         warn(note)
+
+
+def show_points(evaluation: "Evaluation") -> None:
+    """Print what each operating point costs on these images."""
+    columns = ("operating point", "threshold", "recall", "precision")
+    table = Table(
+        *columns, "false alarms per 1000 good", "misses per 100 defective", box=None, pad_edge=False
+    )
+    for name, (threshold, costs) in evaluation.operating_points.items():
+        table.add_row(
+            name,
+            *map(plain, (threshold, costs.recall, costs.precision)),
+            costs.false_alarms_text,
+            costs.misses_text,
+        )
+    out.print()
+    out.print(table)
 
 
 def _in_words(name: str) -> str:

@@ -262,6 +262,9 @@ def tell_training(model: "Detector") -> None:
         f"threshold {model.threshold_:.4g}; {above} of {len(model.training_.images)} training images are above it: "
         "patchsieve suspects shows them"
     )
+    point = model.operating_points_[None]
+    for words in point.words:
+        say(f"  {words}")
 
 
 def _show_plan(plan: "Plan", folder: Path | None) -> None:

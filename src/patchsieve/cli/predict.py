@@ -16,6 +16,7 @@ from patchsieve.files import require_writable, write_text
 if TYPE_CHECKING:
     from patchsieve.decisions import ImageRegions
     from patchsieve.detectors import Detector, Result
+    from patchsieve.images import ImageSet
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by fit.")]
 
@@ -37,6 +38,15 @@ def predict(
     min_area: Annotated[
         float, typer.Option(help="Leave smaller regions out, in pixels of the image.", min=0)
     ] = 0.0,
+    operating_point: Annotated[
+        str | None, typer.Option(help="Name of the point whose threshold counts; see patchsieve threshold.")
+    ] = None,
+    review: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave to people: a share of good images such as 0.05 below the threshold, or interval."
+        ),
+    ] = None,
     format: Annotated[RowsFormat, typer.Option(help="How to print.")] = RowsFormat.table,
     layout: Layout = "auto",
     strict: Strict = False,
@@ -44,6 +54,8 @@ def predict(
 ) -> None:
     """Score images and hold them against the threshold. The CSV's columns are described in the manual."""
     from patchsieve.detectors import load
+    from patchsieve.detectors.judging import judgement
+    from patchsieve.detectors.result import REVIEW
     from patchsieve.images import read_images
 
     if out_dir is None and (overlays or maps):
@@ -54,12 +66,17 @@ def predict(
     model = load(model_file, device=device)
     images = read_images(paths[0] if len(paths) == 1 else paths, layout)
     write = _writer(model, out_dir, overlays, maps)
+    judged = judgement(model, operating_point, review)
     rows: list[Row] = []
     found: list[ImageRegions] = []
     try:
         with (
             progress_bars(transient=True) as progress,
-            closing(model.iter_predict(images, strict=strict, progress=progress)) as results,
+            closing(
+                model.iter_predict(
+                    images, operating_point=operating_point, review=review, strict=strict, progress=progress
+                )
+            ) as results,
         ):
             for result in results:
                 write(result)
@@ -72,8 +89,16 @@ def predict(
             write_text(out_dir / "predictions.csv", csv_text(rows))
             say(f"{len(rows)} of {len(images)} images are in {out_dir / 'predictions.csv'}")
         if rows:
-            _write_regions(model, model_file, found, rows, regions, coco, min_area)
+            _write_regions(model, judged["threshold"], model_file, found, rows, regions, coco, min_area)
     show(rows, format)
+    if review is not None:
+        count = sum(row["verdict"] == REVIEW for row in rows)
+        say(f"{count} of {len(rows)} images are to be reviewed")
+    _tell_left_out(rows, images)
+
+
+def _tell_left_out(rows: list[Row], images: "ImageSet") -> None:
+    """Say which images have no verdict. Raises `ImagesError` where none has."""
     skipped = [row for row in rows if row["verdict"] == SKIPPED]
     if len(skipped) == len(rows):
         raise ImagesError(
@@ -103,6 +128,7 @@ def _regions_of(result: "Result", min_area: float) -> "list[ImageRegions]":
 
 def _write_regions(
     model: "Detector",
+    threshold: float,
     model_file: Path,
     found: "list[ImageRegions]",
     rows: list[Row],
@@ -117,7 +143,7 @@ def _write_regions(
     if regions is not None:
         text = regions_json(
             found,
-            threshold=model.threshold_,
+            threshold=threshold,
             pixel_threshold=model.pixel_threshold_,
             min_area=min_area,
             skipped=[(row["image"], row["note"]) for row in rows if row["verdict"] == SKIPPED],

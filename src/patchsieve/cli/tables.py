@@ -1,8 +1,9 @@
 """The result table: one stable schema for predictions and suspects, in three forms.
 
-Columns: ``image`` (name), ``score`` (raw anomaly score), ``threshold``, ``verdict`` ("good", "defect", or
-"skipped" for an image that cannot be decoded, whose other columns but the last are empty), ``peak_x`` and
-``peak_y`` (pixels of the image, from its top left corner), ``seconds`` (decoding to map), ``note`` (why skipped).
+Columns: ``image`` (name), ``score`` (raw anomaly score), ``threshold``, ``verdict`` ("good", "defect", "review" where
+that was asked for, or "skipped" for an image that cannot be decoded, whose other columns but the last are empty),
+``peak_x`` and ``peak_y`` (pixels of the image, from its top left corner), ``seconds`` (decoding to map), ``note`` (why
+skipped).
 """
 
 import csv

@@ -25,6 +25,8 @@ _SPREAD = (0.0, 1.0)
 _DEFECTIVE_SPREAD = (0.5, 0.7)
 # Half the 5 % point of chi-squared with three degrees of freedom.
 _EVIDENCE = float(chi2.isf(0.05, 3)) / 2
+# In simulations with heavy-tailed good scores alone the likelihoods never came to lie so far apart.
+_DECISIVE = 10.0
 # No parameter is farther from 0 than this, in its own unit.
 _FARTHEST = 10.0
 # One standard deviation below the median of a normal distribution.
@@ -39,12 +41,15 @@ class Sifted:
         scores: float64 `[N]`, ascending, above 0.
         weights: float64 `[N]`, probability of being good, falling from 1.
         contamination: estimated share of defective images.
+        decisive: whether the evidence for defective images leaves no doubt: else a heavy tail of good scores could look
+            the same.
         good: the distribution fitted to the good ones; None where the scores have no spread to fit one to.
     """
 
     scores: Floats = field(repr=False)
     weights: Floats = field(repr=False)
     contamination: float
+    decisive: bool
     good: GoodScores | None
 
     @property
@@ -76,16 +81,17 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
     unit = float(centre - low) or float(np.std(logarithms))
     everything = np.ones(len(ordered))
     if unit < 1e-9:
-        return Sifted(ordered, everything, 0.0, None)
+        return Sifted(ordered, everything, 0.0, True, None)
     fit = _Fit((logarithms - centre) / unit)
     alone, cost = fit.good_alone()
-    weights, share = everything, 0.0
+    weights, share, decisive = everything, 0.0, True
     if not clean:
         mixed, mixed_cost = fit.with_defects(alone)
         if cost - mixed_cost > _EVIDENCE:
             alone, weights, share = mixed[:3], fit.weights(mixed), fit.share(mixed)
+            decisive = cost - mixed_cost > _DECISIVE
     good = GoodScores(float(centre + unit * alone[0]), float(unit * np.exp(alone[1])), float(alone[2]))
-    return Sifted(ordered, weights, share, good)
+    return Sifted(ordered, weights, share, decisive, good)
 
 
 class _Fit:

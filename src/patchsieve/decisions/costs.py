@@ -69,12 +69,21 @@ class Costs:
         )
 
     @property
+    def false_alarms_text(self) -> str:
+        """False alarms per 1000 good parts, with the interval."""
+        return _figure(self.false_alarms_per_1000, self.false_alarms_interval)
+
+    @property
+    def misses_text(self) -> str:
+        """Misses per 100 defective parts, with the interval."""
+        return _figure(self.misses_per_100, self.misses_interval)
+
+    @property
     def in_words(self) -> str:
         """The costs in a sentence."""
-        alarms = _figure(self.false_alarms_per_1000, self.false_alarms_interval)
-        misses = _figure(self.misses_per_100, self.misses_interval)
         return (
-            f"{alarms} false alarms per 1000 good parts, {misses} misses per 100 defective ones "
+            f"{self.false_alarms_text} false alarms per 1000 good parts, "
+            f"{self.misses_text} misses per 100 defective ones "
             f"({100 * self.confidence:.0f} % intervals, from {self.good} good and {self.defective} defective images)"
         )
 
@@ -82,4 +91,4 @@ class Costs:
 def _figure(value: float | None, interval: tuple[float, float]) -> str:
     if value is None:
         return "unknown"
-    return f"{value:.3g} ({interval[0]:.2g} to {interval[1]:.3g})"
+    return f"{value:.3g} ({interval[0]:.3g} to {interval[1]:.3g})"

@@ -139,14 +139,16 @@ class ScoreTail:
         """Return the interval of the share of good images above a score.
 
         Clopper-Pearson of the good images above, which are exact bounds both where the threshold is an order
-        statistic and where it hardly depends on the sample; what is uncertain of their number, since it is not known
-        which of them are good, is added at the upper end.
+        statistic and where it hardly depends on the sample. What is uncertain of their number, since it is not known
+        which of them are good, is added at the upper end; where it is doubtful that any is defective, all above count.
         """
         above = self.sifted.weights[self.sifted.scores > score]
         count, images = float(above.sum()), self.sifted.images
         unsure = float(ndtri((1 + confidence) / 2)) * sqrt(float((above * (1 - above)).sum()))
         low, high = clopper_pearson(count, images, confidence)
-        if unsure:
+        if not self.sifted.decisive:
+            high = clopper_pearson(len(above), len(self.sifted.scores), confidence)[1]
+        elif unsure:
             high = clopper_pearson(min(count + unsure, images), images, confidence)[1]
         return (low if self.clean else 0.0), high
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from patchsieve.decisions import Costs
 from patchsieve.detectors import Detector, Result
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.metrics import ImageMetrics, PixelMetrics, image_metrics, pixel_metrics
@@ -29,6 +30,8 @@ class Evaluation:
             is then left out of `pixel`.
         seen: number of the N images that the model was fitted on: their scores say nothing about new images.
         notes: what a reader of the numbers must know, in sentences.
+        operating_points: for the name of each operating point of the model, its threshold and what it costs on these
+            images.
     """
 
     result: Result = field(repr=False)
@@ -38,6 +41,7 @@ class Evaluation:
     masks: tuple[Mask | None, ...] = field(repr=False)
     seen: int
     notes: tuple[str, ...]
+    operating_points: dict[str, tuple[float, Costs]]
 
 
 def evaluate(
@@ -82,6 +86,10 @@ def evaluate(
         masks=tuple(masks),
         seen=seen,
         notes=tuple(notes),
+        operating_points={
+            point.name: (point.threshold, Costs.of(labels, result.scores > point.threshold))
+            for point in model.operating_points_
+        },
     )
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchsieve.decisions import false_alarm_threshold
@@ -45,6 +45,7 @@ def test_the_words_say_what_the_rule_does() -> None:
     assert "without labels" in ThresholdRule().meaning
 
 
+@settings(max_examples=20, deadline=None)
 @given(
     scores=st.lists(st.floats(0.125, 100, width=32), min_size=2, max_size=60),
     quantile=st.floats(0.01, 0.99),
@@ -73,13 +74,13 @@ def test_a_held_out_threshold_does_not_know_its_own_score() -> None:
     for rule in (ThresholdRule(), ThresholdRule("quantile", 0.9)):
         before = rule.held_out(scores, good, NO_TEST, 0.1, folds=4, seed=3)
         moved = 0
-        for index in range(31):
+        for index in range(0, 31, 5):
             changed = scores.copy()
             changed[index] = 1000
             after = rule.held_out(changed, good, NO_TEST, 0.1, folds=4, seed=3)
             assert after[index] == before[index]
             moved += (after != before).any()
-        assert moved > 10
+        assert moved > 2
 
 
 def test_there_must_be_scores_to_make_a_threshold_of() -> None:

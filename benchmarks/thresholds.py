@@ -1,0 +1,215 @@
+"""How often the achieved false-alarm rate lies in the interval that a threshold is given with, and how large it is.
+
+    python benchmarks/thresholds.py --plot thresholds.png
+    python benchmarks/thresholds.py --data DATA --sets magnetic_tile,elpv_poly --plot thresholds_real.png
+
+Without DATA by simulation: scores of good images are drawn from distributions whose tail is known, `--shares` of
+the images are defective and score 1.5 to 4 times the median good one. With DATA (folders in the MVTec AD layout) on
+real images: the good ones of a set are split at random into halves, one to fit (with a tenth as many defective images,
+where contaminated), one to count false alarms. These are few, so that the achieved rate itself is uncertain: an end of
+the interval counts as kept where the count is within what a beta-binomial distribution allows for it.
+
+A row: what was asked for, the achieved rate (median, and 5 % to 95 % of all fits), the mean upper end of the interval,
+the share of fits whose rate is not above it (95 % is promised), the share inside the interval when the images are
+known to be clean (90 % is promised; only clean rows), and the contamination that was estimated.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from scipy import stats
+
+from patchsieve.decisions import ScoreTail
+from patchsieve.detectors import SoftPatch
+from patchsieve.features import embed_cached
+from patchsieve.images import read_images
+from patchsieve.progress import SILENT
+
+FAMILIES = {
+    "gamma": stats.gamma(9),
+    "log-normal": stats.lognorm(0.25),
+    "Weibull": stats.weibull_min(3),
+    "Fréchet": stats.invweibull(8),
+}
+DEFECTIVE = (1.5, 4.0)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Scores of one fit, and how often good images score above a threshold."""
+
+    kind: str
+    share: float
+    scores: np.ndarray
+    achieved: Callable[[float], float]
+    counted: int | None = None
+
+
+def main() -> None:
+    arguments = parse()
+    rates = [float(rate) for rate in arguments.rates.split(",")]
+    draws = real(arguments) if arguments.data else simulated(arguments)
+    found: dict[tuple[str, float, int, float], list[tuple[float, ...]]] = {}
+    for draw in draws:
+        tail = ScoreTail.of(draw.scores)
+        clean = ScoreTail.of(draw.scores, clean=True) if not draw.share else None
+        for rate in rates:
+            usual = tail.threshold(rate)
+            row = [draw.achieved(usual.threshold), usual.high, usual.contamination]
+            row += [kept(draw, tail, rate)[1], np.nan if clean is None else all(kept(draw, clean, rate))]
+            found.setdefault((draw.kind, draw.share, len(draw.scores), rate), []).append(tuple(row))
+    table(found)
+    if arguments.plot:
+        plot(found, arguments.plot)
+
+
+def kept(draw: Draw, tail: ScoreTail, rate: float) -> tuple[bool, bool]:
+    """Return whether the lower and the upper end of the interval are kept."""
+    found = tail.threshold(rate)
+    achieved = draw.achieved(found.threshold)
+    if draw.counted is None:
+        return found.low <= achieved, achieved <= found.high
+    above, images = tail.sifted.count_above(found.threshold), tail.sifted.images
+    if not tail.sifted.decisive:
+        above, images = (tail.sifted.scores > found.threshold).sum(), len(draw.scores)
+    most = stats.betabinom.ppf(0.95, draw.counted, above + 1, images - above)
+    least = stats.betabinom.ppf(0.05, draw.counted, above, images - above + 1) if above > 0 else 0
+    count = round(achieved * draw.counted)
+    return count >= least, count <= most
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", default="30,100,300,1000,2000", help="sizes of the training sets")
+    parser.add_argument("--shares", default="0,0.1", help="of defective images among them")
+    parser.add_argument("--rates", default="0.05,0.01,0.005", help="false-alarm rates asked for")
+    parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--data", type=Path, help="real images instead of a simulation")
+    parser.add_argument("--sets", default="magnetic_tile,elpv_poly")
+    parser.add_argument("--bank-size", type=int, default=1000)
+    parser.add_argument("--cache", type=Path, help="folder of embeddings")
+    parser.add_argument("--plot", type=Path, help="PNG file of the calibration plot")
+    return parser.parse_args()
+
+
+def simulated(arguments: argparse.Namespace) -> Iterator[Draw]:
+    for images in map(int, arguments.images.split(",")):
+        for name, family in FAMILIES.items():
+            for share in map(float, arguments.shares.split(",")):
+                for repeat in range(arguments.repeats):
+                    rng = np.random.default_rng((crc32(name.encode()), images, repeat))
+                    defective = round(share * images)
+                    good = family.rvs(images - defective, random_state=rng)
+                    bad = family.median() * rng.uniform(*DEFECTIVE, defective)
+                    yield Draw(name, share, np.concatenate([good, bad]), family.sf)
+
+
+def real(arguments: argparse.Namespace) -> Iterator[Draw]:
+    for name in arguments.sets.split(","):
+        model = SoftPatch(bank_size=arguments.bank_size)
+        embeddings = embed_cached(model.make_extractor(), read_images(arguments.data / name), arguments.cache)
+        features = embeddings.features.in_memory()
+        defective = np.array([bool(record.defective) for record in embeddings.images])
+        good, bad = np.flatnonzero(~defective), np.flatnonzero(defective)
+        for repeat in range(arguments.repeats):
+            rng = np.random.default_rng(repeat)
+            order, defects = rng.permutation(good), rng.permutation(bad)
+            half = len(order) // 2
+            test = features.take(np.sort(order[half:]))
+            for noise in (0, half // 10):
+                chosen = features.take(np.sort(np.concatenate([order[:half], defects[:noise]])))
+                model = SoftPatch(bank_size=arguments.bank_size, seed=repeat)
+                model.learn(chosen)
+                scores, _ = model.out_of_sample(chosen, SILENT)
+                unseen = np.concatenate([model.score(batch)[0].numpy() for batch in test.batches(16)])
+                yield Draw(
+                    name,
+                    round(noise / len(chosen), 2),
+                    scores,
+                    partial(share_above, unseen),
+                    len(unseen),
+                )
+
+
+def share_above(scores: np.ndarray, threshold: float) -> float:
+    return float((scores > threshold).mean())
+
+
+def table(found: dict[tuple[str, float, int, float], list[tuple[float, ...]]]) -> None:
+    print(
+        "scores | defective | images | asked % | achieved % (5 % .. 95 %) | upper end % | below it | inside | estimated"
+    )
+    print("--- | --- | --- | --- | --- | --- | --- | --- | ---")
+    for (kind, share, images, rate), rows in found.items():
+        values = np.array(rows)
+        low, middle, high = 100 * np.quantile(values[:, 0], [0.05, 0.5, 0.95])
+        below = values[:, 3].mean()
+        inside = "" if share else f"{values[:, 4].mean():.2f}"
+        print(
+            f"{kind} | {share:g} | {images} | {100 * rate:g} | {middle:.2f} ({low:.2f} .. {high:.2f}) | "
+            f"{100 * values[:, 1].mean():.2f} | {below:.2f} | {inside} | {values[:, 2].mean():.3f}"
+        )
+
+
+def plot(found: dict[tuple[str, float, int, float], list[tuple[float, ...]]], path: Path) -> None:
+    """Draw achieved against asked-for rates, and the upper ends of the intervals."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    kinds = list(dict.fromkeys(key[0] for key in found))
+    shares = sorted({key[1] for key in found})
+    figure, grid = pyplot.subplots(
+        len(shares),
+        len(kinds),
+        figsize=(3.1 * len(kinds), 3.0 * len(shares)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    colours = ("#D55E00", "#E69F00", "#009E73", "#0072B2", "#CC79A7")
+    floor = 1e-2
+    for row, share in enumerate(shares):
+        for column, kind in enumerate(kinds):
+            axes = grid[row, column]
+            sizes = sorted({key[2] for key in found if key[:2] == (kind, share)})
+            axes.plot([0.1, 20], [0.1, 20], color="#767676", linewidth=1)
+            for place, (size, colour) in enumerate(zip(sizes, colours, strict=False)):
+                cells = sorted(
+                    (key[3], rows) for key, rows in found.items() if key[:3] == (kind, share, size)
+                )
+                x = [100 * rate * 1.13 ** (place - len(sizes) / 2) for rate, _ in cells]
+                quantiles = [
+                    100 * np.quantile([one[0] for one in rows], [0.05, 0.5, 0.95]) for _, rows in cells
+                ]
+                low, middle, high = np.maximum(np.array(quantiles).T, floor)
+                axes.vlines(x, low, high, color=colour, linewidth=2)
+                axes.plot(x, middle, "o", color=colour, markersize=4, label=f"{size} images")
+                ends = [100 * np.mean([one[1] for one in rows]) for _, rows in cells]
+                axes.plot(x, ends, "_", color=colour, markersize=10)
+            axes.set(xscale="log", yscale="log", ylim=(floor, 40))
+            axes.set_title(f"{kind}, {100 * share:g} % defective", fontsize=9)
+            axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[-1]:
+        axes.set_xlabel("false alarms asked for (%)")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("achieved (%)")
+    grid[0, 0].legend(frameon=False, fontsize=7)
+    figure.suptitle(
+        "Dots: median over all fits; bars: 5 to 95 % of them; dashes: mean upper end of the interval",
+        fontsize=9,
+    )
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+
+
+if __name__ == "__main__":
+    main()
