@@ -88,7 +88,7 @@ def study(images: ImageSet, arguments: argparse.Namespace, rules: Rules) -> Iter
                 for kind, today in unchanged(rng, size, held, defects):
                     tally.add(kind, len(today), findings(training, today, rules, model.folds))
                 # What is drawn from so few images soon repeats itself.
-                if number < arguments.draws_changed:
+                if number < arguments.draws_changed and size <= len(pool):
                     for kind, each in changed.items():
                         today = taken(each, rng.permutation(len(each))[:size])
                         tally.add(kind, len(today), findings(training, today, rules, model.folds))

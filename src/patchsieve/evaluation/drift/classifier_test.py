@@ -14,9 +14,9 @@ _RIDGE = 0.3
 # Labels times images that are worked on at a time: some 100 MiB.
 _AT_ONCE = 2_000_000
 _NOTHING = 1e-9
-# After so many shuffles, and any number times as many, a p-value this large is known well enough.
-_FIRST = 500
-_CLEARLY_NOTHING = 0.2
+# From so many shuffles on, a p-value this large is known well enough.
+_FIRST = 200
+_CLEARLY_NOTHING = 0.3
 
 
 def classifier_test(
@@ -60,7 +60,9 @@ def classifier_test(
     by_chance = np.empty(0)
     p_value = 1.0
     while len(by_chance) < permutations:
-        count = min(permutations - len(by_chance), _FIRST, max(1, _AT_ONCE // len(labels)))
+        count = min(
+            permutations - len(by_chance), max(_FIRST, len(by_chance)), max(1, _AT_ONCE // len(labels))
+        )
         shuffled = rng.permuted(np.broadcast_to(labels[:, None], (len(labels), count)), axis=0)
         by_chance = np.concatenate([by_chance, _effects(judge, shuffled, kept)])
         raised = by_chance + max(0.0, 0.5 - by_chance.mean())
@@ -121,10 +123,10 @@ class LeftOut:
 
 def _effects(judge: LeftOut, labels: Matrix, kept: int) -> Matrix:
     """Return for each column of labels, 1 for today, the effect of the `kept` of today most like training."""
-    # Rounding shall not order what is alike.
-    order = np.argsort(np.round(judge(labels), 9), axis=0, kind="stable")
-    today = np.take_along_axis(labels, order, axis=0)
-    beaten = np.cumsum(1 - today, axis=0)
-    counted = today * (np.cumsum(today, axis=0) <= kept)
-    effects: Matrix = (beaten * counted).sum(axis=0) / (kept * (1 - labels).sum(axis=0))
+    # Rounding shall not order what is alike. Rows are sorted faster than columns.
+    predicted = np.ascontiguousarray(judge(labels).T).round(9)
+    today = np.take_along_axis(labels.T, np.argsort(predicted, axis=1, kind="stable"), axis=1)
+    beaten = np.cumsum(1 - today, axis=1)
+    counted = today * (np.cumsum(today, axis=1) <= kept)
+    effects: Matrix = (beaten * counted).sum(axis=1) / (kept * (1 - labels).sum(axis=0))
     return effects

@@ -22,8 +22,8 @@ LOOK = "look"
 # more than these.
 _FEWEST_DIMENSIONS = 5
 _LOWEST_LEVEL = 0.0005
-# Over the level: there are some 20 tests.
-_PERMUTATIONS = 50
+# Over the level: there are at most 19 tests.
+_PERMUTATIONS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Rules:
 
     @property
     def permutations(self) -> int:
-        """So many that the smallest p-value is far below the level, also when it is multiplied by all tests."""
+        """So many that the smallest p-value is below the level also when it is multiplied by all tests."""
         return ceil(_PERMUTATIONS / self.level) - 1
 
 
