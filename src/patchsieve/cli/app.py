@@ -8,6 +8,7 @@ from patchsieve.cli.bench import bench
 from patchsieve.cli.check import check
 from patchsieve.cli.course import course
 from patchsieve.cli.demo import demo
+from patchsieve.cli.drift import drift
 from patchsieve.cli.evaluate import evaluate
 from patchsieve.cli.fit import fit
 from patchsieve.cli.pixel_threshold import pixel_threshold
@@ -54,6 +55,7 @@ for command in (
     pixel_threshold,
     evaluate,
     update,
+    drift,
     bench,
     course,
     demo,
