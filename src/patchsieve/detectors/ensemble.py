@@ -13,22 +13,9 @@ from patchsieve.detectors.base import Detector
 from patchsieve.detectors.fusion import FUSIONS, Calibration, fuse, fuse_maps
 from patchsieve.detectors.parts import make_part, named, of_part
 from patchsieve.errors import ConfigError
-from patchsieve.features import FeatureExtractor, PatchFeatures
+from patchsieve.features import EXTRACTION_SETTINGS, FeatureExtractor, PatchFeatures
 from patchsieve.images.preprocessing import Preprocessing
 from patchsieve.progress import SILENT, Progress
-
-# What decides about a member's features.
-_EXTRACTION = (
-    "backbone",
-    "layers",
-    "image_size",
-    "crop",
-    "patch_size",
-    "patch_stride",
-    "dims",
-    "grid",
-    "precision",
-)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -80,7 +67,7 @@ class Ensemble(Detector):
                 raise ConfigError(
                     f"member {number} of the ensemble has no detector: write {{detector: softpatch, ...}}"
                 )
-            found.append(make_part(self, str(name), settings, apart=(*_EXTRACTION, "seed")))
+            found.append(make_part(self, str(name), settings, apart=(*EXTRACTION_SETTINGS, "seed")))
         return found
 
     def check(self) -> None:
@@ -188,7 +175,7 @@ class Ensemble(Detector):
 
 def _kinds(members: Sequence[Detector]) -> list[int]:
     """Return for each member which kind of features it needs, counted from 0 in order of appearance."""
-    settings = [tuple(str(getattr(member, name)) for name in _EXTRACTION) for member in members]
+    settings = [tuple(str(getattr(member, name)) for name in EXTRACTION_SETTINGS) for member in members]
     order = list(dict.fromkeys(settings))
     return [order.index(each) for each in settings]
 

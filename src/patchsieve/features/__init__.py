@@ -6,7 +6,13 @@ neighbourhoods and brought to one grid.
 """
 
 from patchsieve.features.backbones import Backbone, make_backbone
-from patchsieve.features.building import choose_device, extractor_from_identity, identity, make_extractor
+from patchsieve.features.building import (
+    EXTRACTION_SETTINGS,
+    choose_device,
+    extractor_from_identity,
+    identity,
+    make_extractor,
+)
 from patchsieve.features.cached import embed_cached
 from patchsieve.features.embedding import PatchAggregation
 from patchsieve.features.extraction import Embeddings, FeatureExtractor
@@ -14,6 +20,7 @@ from patchsieve.features.patches import PatchFeatures
 from patchsieve.features.pooling import pooled
 
 __all__ = [
+    "EXTRACTION_SETTINGS",
     "Backbone",
     "Embeddings",
     "FeatureExtractor",

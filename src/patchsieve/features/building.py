@@ -1,5 +1,6 @@
 """Extractors from settings, and the identity that a model file keeps of its extractor."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,13 @@ def make_extractor(
     place = choose_device(device)
     network.to(place)
     return FeatureExtractor(network, preprocessing, aggregation, place, batch_size)
+
+
+# The settings of a detector that decide about the features it learns from; where and in which batches they are made
+# does not.
+EXTRACTION_SETTINGS = tuple(
+    name for name in inspect.signature(make_extractor).parameters if name not in ("device", "batch_size")
+)
 
 
 def identity(extractor: FeatureExtractor) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.bench.cells import Cell, CellResult, System
 from patchsieve.evaluation.bench.figures import figures
 from patchsieve.evaluation.bench.plan import Category
-from patchsieve.features import Embeddings, FeatureExtractor, embed_cached
+from patchsieve.features import EXTRACTION_SETTINGS, Embeddings, FeatureExtractor, embed_cached
 from patchsieve.images import (
     ImageRecord,
     ImageSet,
@@ -36,22 +36,6 @@ from patchsieve.progress import SILENT, Progress
 
 # Images that the time of embedding is measured on, after as many to warm up.
 _TIMED_IMAGES = 16
-# The settings of a detector that decide about the features it learns from.
-_EXTRACTION = frozenset(
-    (
-        "backbone",
-        "layers",
-        "image_size",
-        "crop",
-        "patch_size",
-        "patch_stride",
-        "dims",
-        "grid",
-        "precision",
-        "device",
-        "batch_size",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +111,7 @@ def extraction_of(system: System) -> str:
     model = make_detector(system.detector, system.settings)
     chosen = {field.name: getattr(model, field.name) for field in fields(model)}
     if type(model).make_extractor is Detector.make_extractor:
-        chosen = {name: value for name, value in chosen.items() if name in _EXTRACTION}
+        chosen = {name: value for name, value in chosen.items() if name in EXTRACTION_SETTINGS}
     else:
         chosen["detector"] = system.detector
     return json.dumps(chosen, sort_keys=True, default=str)

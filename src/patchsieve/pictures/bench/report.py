@@ -74,7 +74,8 @@ def write_bench_report(
         folder: made if it is missing.
         title: of the page.
         created: when; None for now.
-        certain: confidence intervals and paired comparisons.
+        certain: confidence intervals and paired comparisons; shown are those without noise and at the rate that is
+            shown where only one can be.
         tables: further tables for the section on results, e.g. the published figures beside these.
         examples: pictures of single models, from `patchsieve.pictures.bench.examples`.
 
@@ -85,6 +86,8 @@ def write_bench_report(
         PatchSieveError: a file cannot be written.
     """
     folder, board = Path(folder), Board(results)
+    # A matrix and a column for every rate would bury the rest.
+    certain = [known for known in certain if known.noise in (0, board.noisy_rate(known.overlap))]
     sections = _sections(board, certain, tables, examples)
     items = [item for section in sections for item in section.items]
     names = dict(zip(map(id, items), _file_names([item.name for item in items]), strict=True))
