@@ -114,7 +114,10 @@ def _goals(
     if youden:
         goals["--youden"] = Purpose("youden")
     if cost is not None:
-        goals["--cost"] = Purpose("cost", **parse_costs(cost))
+        costs = parse_costs(cost)
+        goals["--cost"] = Purpose(
+            "cost", miss=costs["miss"], false_alarm=costs["false_alarm"], prevalence=costs["prevalence"]
+        )
     if profile is not None:
         goals["--profile"] = Purpose("profile", profile=profile)
     return goals

@@ -129,7 +129,8 @@ class _Fit:
         """Return for each the probability that it is good; it never rises with the score."""
         good, defective = self._parts(p)
         probability = 1 / (1 + np.exp(np.clip(defective - good, -500, 500)))
-        return np.minimum.accumulate(np.where(self.z <= 0, 1.0, probability))
+        falling: Floats = np.minimum.accumulate(np.where(self.z <= 0, 1.0, probability))
+        return falling
 
     def _good(self, p: Floats) -> Floats:
         return log_density((self.z - p[0]) / np.exp(p[1]), float(p[2])) - p[1]

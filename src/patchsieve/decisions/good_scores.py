@@ -29,7 +29,8 @@ def log_density(w: Floats, shape: float) -> Floats:
     if abs(shape) < _NORMAL:
         return log_normal_density(w)
     a = shape**-2
-    return np.log(abs(shape)) + a * (np.log(a) + shape * w - _exp(shape * w)) - gammaln(a)
+    constant = float(np.log(abs(shape)) + a * np.log(a) - gammaln(a))
+    return constant + a * (shape * w - _exp(shape * w))
 
 
 @dataclass(frozen=True, slots=True)

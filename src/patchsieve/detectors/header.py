@@ -37,7 +37,8 @@ def parameters(kept: Mapping[str, Any]) -> dict[str, Any]:
     }
     # Files of before had the share of good images below the threshold.
     if "threshold_quantile" in found:
-        found["false_alarms"] = round(1 - found.pop("threshold_quantile"), 12)
+        found["false_alarms"] = round(1 - float(kept["config"]["threshold_quantile"]), 12)
+        del found["threshold_quantile"]
     return found
 
 
