@@ -31,6 +31,9 @@ from patchsieve.features import (
 from patchsieve.images import ImageSet, Skipped, content_hash, distinct, read_images
 from patchsieve.progress import SILENT, Progress
 
+# Of the training images; not more, since some of them may be defective.
+_MOST = 0.75
+
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Detector(BaseEstimator, ABC):  # type: ignore[misc]
@@ -61,7 +64,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         training_: the training images with their out-of-sample scores and maps.
         operating_points_: the named thresholds; `fit` makes one, called ``default``.
         threshold_: that of the default point: an image with a higher score is called defective.
-        pixel_threshold_: what is higher on the map of an image that is not called good is outlined as a region.
+        pixel_threshold_: what is higher on an anomaly map is outlined as a region.
         timings_: seconds per stage of `fit`.
     """
 
@@ -364,13 +367,9 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         return "model", 0
 
     def unlabelled_pixel_threshold(self) -> float:
-        """Return what the map of a typical training image exceeds nowhere: the median of the maps' highest values.
-
-        The maps are those by models that have not seen the image; defective images, while fewer than half, hardly
-        move the median.
-        """
+        """Return what the out-of-sample maps of three quarters of the training images exceed nowhere."""
         maps = self.training_.patch_maps
-        return float(np.median(highest(maps, self._smoother(maps))))
+        return float(np.quantile(highest(maps, self._smoother(maps)), _MOST))
 
     @abstractmethod
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
