@@ -3,12 +3,12 @@
 import os
 import signal
 from collections.abc import Iterator
-from threading import current_thread
+from threading import Event, current_thread
 
 import pytest
 import torch
 
-from patchsieve.parallel import map_blocks
+from patchsieve.parallel import map_blocks, start_blocks
 
 CPU = torch.device("cpu")
 
@@ -31,6 +31,35 @@ def test_each_block_has_one_thread_of_torch_to_itself(threads: int) -> None:
     seen = map_blocks(lambda _: (torch.get_num_threads(), current_thread().name), range(20), CPU)
     assert {torch_threads for torch_threads, _ in seen} == {1}
     assert len({name for _, name in seen}) <= threads
+
+
+def test_a_single_block_is_worked_on_by_all_threads_of_torch_unless_it_is_put_aside(threads: int) -> None:
+    def count(_: int) -> tuple[int, str]:
+        return torch.get_num_threads(), current_thread().name
+
+    here = (threads, current_thread().name)
+    assert start_blocks(count, [1], CPU)() == [here]
+    (aside,) = start_blocks(count, [1], CPU, aside=True)()
+    assert aside[0] == 1
+    assert (aside == here) == (threads == 1)
+
+
+def test_what_is_put_aside_goes_on_while_others_work() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    begun, go_on = Event(), Event()
+
+    def work(block: int) -> int:
+        begun.set()
+        assert go_on.wait(20)
+        return -block
+
+    wait = start_blocks(work, [3], CPU, aside=True)
+    assert begun.wait(20)
+    assert map_blocks(abs, [-7], CPU) == [7]
+    go_on.set()
+    assert wait() == [-3]
+    torch.set_num_threads(before)
 
 
 def test_a_failure_comes_through_and_leaves_the_threads_as_they_were(threads: int) -> None:

@@ -20,11 +20,27 @@ Done = TypeVar("Done")
 
 def map_blocks(work: Callable[[Block], Done], blocks: Iterable[Block], device: torch.device) -> list[Done]:
     """Return the result of `work` for each block, in order; on a GPU, one after the other."""
+    return start_blocks(work, blocks, device)()
+
+
+def start_blocks(
+    work: Callable[[Block], Done], blocks: Iterable[Block], device: torch.device, *, aside: bool = False
+) -> Callable[[], list[Done]]:
+    """Start `work` on each block and return what waits for the results.
+
+    Args:
+        work: of one block.
+        blocks: in order.
+        device: on a GPU, and with a single thread, work is done one after the other when its results are asked for.
+        aside: whether a single block is worked on by one thread at once, too, because others have work to do meanwhile;
+            else all threads join in it when its result is asked for.
+    """
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     blocks = list(blocks)
-    if threads == 1 or len(blocks) <= 1:
-        return [work(block) for block in blocks]
-    return list(_pool(threads).map(work, blocks))
+    if threads == 1 or len(blocks) <= (0 if aside else 1):
+        return lambda: [work(block) for block in blocks]
+    started = [_pool(threads).submit(work, block) for block in blocks]
+    return lambda: [future.result() for future in started]
 
 
 @cache

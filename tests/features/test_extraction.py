@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -62,6 +63,44 @@ def test_batches_come_one_by_one_with_all_that_belongs_to_them(
     assert_same(
         torch.cat([part.features.tensor() for part in parts]), extractor.embed(images).features.tensor()
     )
+
+
+def test_the_next_batch_is_worked_on_while_one_is_used(extractor: FeatureExtractor, folder: Folder) -> None:
+    second = Event()
+
+    class Watched:
+        calls = 0
+
+        def __call__(self, batch: torch.Tensor) -> list[torch.Tensor]:
+            self.calls += bool(batch.any())
+            if self.calls == 2:
+                second.set()
+            return extractor.backbone(batch)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(extractor.backbone, name)
+
+    watched = replace(extractor, backbone=Watched(), batch_size=2)  # type: ignore[arg-type]
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        batches = watched.batches(folder(6))
+        next(batches)
+        assert second.wait(20)
+        batches.close()  # type: ignore[attr-defined]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_batches_before_a_broken_image_come_though_it_is_not_allowed(
+    extractor: FeatureExtractor, folder: Folder
+) -> None:
+    images = folder(10)
+    _cut_short(images[9].path)
+    batches = extractor.batches(images, strict=True)
+    assert [len(next(batches)), len(next(batches))] == [4, 4]
+    with pytest.raises(BrokenImageError):
+        next(batches)
 
 
 def test_a_broken_image_is_named_and_skipped(extractor: FeatureExtractor, folder: Folder) -> None:

@@ -15,7 +15,8 @@ from patchsieve.features.building import (
 )
 from patchsieve.features.cached import embed_cached
 from patchsieve.features.embedding import PatchAggregation
-from patchsieve.features.extraction import Embeddings, FeatureExtractor
+from patchsieve.features.embeddings import Embeddings
+from patchsieve.features.extraction import FeatureExtractor
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.features.pooling import pooled
 

@@ -9,7 +9,8 @@ import numpy as np
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.features.building import identity
 from patchsieve.features.cache import FeatureCache
-from patchsieve.features.extraction import Embeddings, FeatureExtractor, as_rows, none_decoded
+from patchsieve.features.embeddings import Embeddings, as_rows, none_decoded
+from patchsieve.features.extraction import FeatureExtractor
 from patchsieve.images import ImageRecord, ImageSet, Skipped, content_hash, decode, measure_appearance
 from patchsieve.images.appearance import STATISTICS, Appearance
 from patchsieve.progress import SILENT, Progress

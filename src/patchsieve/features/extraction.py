@@ -2,27 +2,27 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from math import prod
 from time import perf_counter
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.features.backbones import Backbone
 from patchsieve.features.embedding import PatchAggregation
+from patchsieve.features.embeddings import Embeddings, as_rows, none_decoded
 from patchsieve.features.patches import PatchFeatures
-from patchsieve.images.appearance import STATISTICS, Appearance, measure_appearance
+from patchsieve.images.appearance import Appearance, measure_appearance
 from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
 from patchsieve.images.decoding import decode
 from patchsieve.images.preprocessing import Preprocessing
-from patchsieve.parallel import map_blocks
+from patchsieve.parallel import start_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
 # Images decoded ahead of the backbone, beside the batch that it works on. Threads, not processes: Pillow and torch
@@ -30,50 +30,6 @@ from patchsieve.progress import SILENT, Progress, staged
 _DECODING_THREADS = min(8, os.cpu_count() or 1)
 # Images that one thread takes through the backbone at a time: what lies between its layers should stay in the caches.
 _BLOCK_IMAGES = 4
-
-
-@dataclass(frozen=True)
-class Embeddings:
-    """The patch features of a set of images; one extraction serves any number of detectors.
-
-    Attributes:
-        features: `[N, H, W, C]`.
-        images: the N images, in order.
-        sizes: int64 `[N, 2]`, (height, width) of each image as decoded, in pixels.
-        seconds: float64 `[N]`, each image's share of the time of its batch, decoding waited for included.
-        skipped: images that could not be decoded.
-        extractor: what made them, and can make more like them.
-        appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None where they were not measured.
-    """
-
-    features: PatchFeatures = field(repr=False)
-    images: ImageSet = field(repr=False)
-    sizes: npt.NDArray[np.int64] = field(repr=False)
-    seconds: npt.NDArray[np.float64] = field(repr=False)
-    skipped: tuple[Skipped, ...]
-    extractor: "FeatureExtractor" = field(repr=False)
-    appearance: Appearance | None = field(default=None, repr=False)
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def take(self, indices: Sequence[int] | npt.NDArray[np.int64]) -> "Embeddings":
-        """Return the embeddings of some of the images, in the order of `indices`."""
-        chosen = np.asarray(indices, dtype=np.int64)
-        return replace(
-            self,
-            features=self.features.take(chosen),
-            images=self.images.with_records([self.images[int(index)] for index in chosen]),
-            sizes=self.sizes[chosen],
-            seconds=self.seconds[chosen],
-            appearance=None if self.appearance is None else self.appearance[chosen],
-        )
-
-    def batches(self, size: int) -> "Iterator[Embeddings]":
-        """Yield the embeddings of `size` images at a time; the first batch names those that were skipped."""
-        for first in range(0, len(self), size):
-            batch = self.take(np.arange(first, min(first + size, len(self))))
-            yield batch if first == 0 else replace(batch, skipped=())
 
 
 @dataclass(frozen=True)
@@ -126,9 +82,14 @@ class FeatureExtractor:
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return patch features float32 `[B, H, W, C]` of preprocessed images float32 `[B, 3, h, w]`."""
+        return self._start(batch, aside=False)()
+
+    def _start(self, batch: torch.Tensor, *, aside: bool) -> Callable[[], torch.Tensor]:
+        """Start the forward pass, beside other work or not, and return what waits for its features."""
         apart = self.backbone.concurrent and self.device.type == "cpu"
-        size = _BLOCK_IMAGES if apart else len(batch)
-        return torch.cat(map_blocks(self._forward, torch.split(batch, size), self.device))
+        blocks = torch.split(batch, _BLOCK_IMAGES if apart else len(batch))
+        done = start_blocks(self._forward, blocks, self.device, aside=aside and apart)
+        return lambda: torch.cat(done())
 
     @torch.inference_mode()
     def _forward(self, block: torch.Tensor) -> torch.Tensor:
@@ -179,7 +140,7 @@ class FeatureExtractor:
         title: str = "embedding",
         measure: bool = False,
     ) -> Iterator[Embeddings]:
-        """Embed batch by batch, decoding ahead in threads; memory does not grow with the number of images.
+        """Embed batch by batch, the next ones ahead in threads; memory does not grow with the number of images.
 
         Args:
             images: what to embed.
@@ -193,58 +154,40 @@ class FeatureExtractor:
         """
         with ThreadPoolExecutor(_DECODING_THREADS) as pool, staged(progress, title, len(images)) as stage:
             waiting: deque[tuple[ImageRecord, Future[_Decoded]]] = deque()
+            running: deque[_Batch] = deque()
             records = iter(images)
             try:
                 while True:
-                    for record in islice(records, 2 * self.batch_size - len(waiting)):
-                        waiting.append((record, pool.submit(self._prepare, record, measure)))
-                    if not waiting:
+                    while len(running) <= self._batches_ahead:
+                        for record in islice(records, 2 * self.batch_size - len(waiting)):
+                            waiting.append((record, pool.submit(self._prepare, record, measure)))
+                        if not waiting:
+                            break
+                        taken = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                        # One alone to be scored has all threads to itself. What is learnt from is always worked on
+                        # alike, to the last bit, however many images there are.
+                        aside = measure or bool(running or waiting)
+                        running.append(_Batch.started(self, taken, strict, aside=aside))
+                    if not running:
                         return
-                    taken = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
-                    yield self._run(images, taken, strict, measure)
-                    stage.advance(len(taken))
+                    done = running.popleft()
+                    yield done.embeddings(images, measure)
+                    stage.advance(done.taken)
             finally:
                 for _, future in waiting:
                     future.cancel()
+
+    @property
+    def _batches_ahead(self) -> int:
+        """How many batches are worked on while one is used: as many as it takes to give every thread work."""
+        if self.device.type != "cpu" or not self.backbone.concurrent:
+            return 0
+        return torch.get_num_threads() if self.batch_size <= _BLOCK_IMAGES else 1
 
     def _prepare(self, record: ImageRecord, measure: bool) -> "_Decoded":
         pixels = decode(record)
         inputs = tuple(each.preprocessing(pixels) for each in (self, *self.others))
         return _Decoded(inputs, pixels.shape[:2], measure_appearance(pixels) if measure else None)
-
-    def _run(
-        self,
-        images: ImageSet,
-        taken: "list[tuple[ImageRecord, Future[_Decoded]]]",
-        strict: bool,
-        measure: bool,
-    ) -> Embeddings:
-        started = perf_counter()
-        ready: list[tuple[ImageRecord, _Decoded]] = []
-        skipped: list[Skipped] = []
-        for record, future in taken:
-            try:
-                ready.append((record, future.result()))
-            except BrokenImageError as error:
-                if strict:
-                    raise
-                skipped.append(Skipped(record.name, error.reason))
-        kinds = []
-        for number, each in enumerate((self, *self.others)):
-            if ready:
-                kinds.append(each.forward(torch.stack([decoded.inputs[number] for _, decoded in ready])))
-            else:
-                kinds.append(torch.empty(0, *each.shape))
-        share = (perf_counter() - started) / max(1, len(ready))
-        return Embeddings(
-            features=self._together(kinds),
-            images=images.with_records([record for record, _ in ready]),
-            sizes=np.array([decoded.size for _, decoded in ready], dtype=np.int64).reshape(-1, 2),
-            seconds=np.full(len(ready), share),
-            skipped=tuple(skipped),
-            extractor=self,
-            appearance=as_rows([decoded.appearance for _, decoded in ready]) if measure else None,
-        )
 
     def _together(self, kinds: list[torch.Tensor]) -> PatchFeatures:
         """Return features of the same images, one `[n, H, W, C]` of each extractor."""
@@ -256,20 +199,80 @@ class FeatureExtractor:
 
 
 @dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch on its way through the backbones.
+
+    Attributes:
+        extractor: whose.
+        ready: its images that could be decoded.
+        skipped: the others.
+        features: waits for those of each extractor.
+        seconds: what starting it took.
+        failure: an image that was not to be broken; it is raised when the batch has its turn.
+    """
+
+    extractor: FeatureExtractor
+    ready: "list[tuple[ImageRecord, _Decoded]]"
+    skipped: tuple[Skipped, ...]
+    features: list[Callable[[], torch.Tensor]]
+    seconds: float
+    failure: BrokenImageError | None = None
+
+    @classmethod
+    def started(
+        cls,
+        extractor: FeatureExtractor,
+        taken: "list[tuple[ImageRecord, Future[_Decoded]]]",
+        strict: bool,
+        *,
+        aside: bool,
+    ) -> "_Batch":
+        """Wait for images to be decoded and start their forward pass; see `start_blocks` for `aside`."""
+        started = perf_counter()
+        ready: list[tuple[ImageRecord, _Decoded]] = []
+        skipped: list[Skipped] = []
+        for record, future in taken:
+            try:
+                ready.append((record, future.result()))
+            except BrokenImageError as error:
+                if strict:
+                    return cls(extractor, [], (), [], 0.0, error)
+                skipped.append(Skipped(record.name, error.reason))
+        features = [
+            each._start(torch.stack([decoded.inputs[number] for _, decoded in ready]), aside=aside)
+            for number, each in enumerate((extractor, *extractor.others))
+            if ready
+        ]
+        return cls(extractor, ready, tuple(skipped), features, perf_counter() - started)
+
+    @property
+    def taken(self) -> int:
+        """Of how many images it was made."""
+        return len(self.ready) + len(self.skipped)
+
+    def embeddings(self, images: ImageSet, measure: bool) -> Embeddings:
+        """Wait for the features, of some of `images`. Raises `BrokenImageError` where there is a failure."""
+        if self.failure is not None:
+            raise self.failure
+        started = perf_counter()
+        extractor = self.extractor
+        kinds = [features() for features in self.features] or [
+            torch.empty(0, *each.shape) for each in (extractor, *extractor.others)
+        ]
+        share = (self.seconds + perf_counter() - started) / max(1, len(self.ready))
+        return Embeddings(
+            features=extractor._together(kinds),
+            images=images.with_records([record for record, _ in self.ready]),
+            sizes=np.array([decoded.size for _, decoded in self.ready], dtype=np.int64).reshape(-1, 2),
+            seconds=np.full(len(self.ready), share),
+            skipped=self.skipped,
+            extractor=extractor,
+            appearance=as_rows([decoded.appearance for _, decoded in self.ready]) if measure else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Decoded:
     inputs: tuple[torch.Tensor, ...]
     size: tuple[int, int]
     appearance: Appearance | None
-
-
-def as_rows(measured: "Sequence[Appearance | None]") -> Appearance:
-    """Return the figures of several images as float32 `[N, S]`, also of none."""
-    return np.array(measured, dtype=np.float32).reshape(-1, len(STATISTICS))
-
-
-def none_decoded(images: ImageSet, skipped: Sequence[Skipped]) -> ImagesError:
-    """Return the error that all of these images were skipped."""
-    first = skipped[0]
-    return ImagesError(
-        f"none of the {len(images)} images could be decoded; the first: {first.name}: {first.reason}"
-    )
