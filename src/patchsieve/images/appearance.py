@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from patchsieve.images.collection import Pixels
 
@@ -12,6 +12,8 @@ Appearance = npt.NDArray[np.float32]
 
 # Figures of an image do not need its finest pixels; beyond this side it is averaged by a whole factor first.
 _LONGEST_SIDE = 512
+# Of the longer side: where things are is seen without the fine grain, too.
+_SMOOTH_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ STATISTICS = (
     Statistic("saturation", False, 0.02, "more colourful", "paler (less colour)"),
     Statistic("warmth", False, 0.01, "redder (warmer light)", "bluer (colder light)"),
     Statistic("tint", False, 0.01, "greener", "more purple (less green)"),
-    Statistic("centre_x", False, 0.005, "shifted to the right", "shifted to the left"),
-    Statistic("centre_y", False, 0.005, "shifted down", "shifted up"),
+    Statistic("position_x", False, 0.005, "shifted to the right", "shifted to the left"),
+    Statistic("position_y", False, 0.005, "shifted down", "shifted up"),
 )
 
 
@@ -56,11 +58,12 @@ def measure_appearance(pixels: Pixels) -> Appearance:
     - saturation: sum over the pixels of (largest - smallest channel) over the sum of the largest channels, 0 to 1;
     - warmth: (red - blue) / (red + blue) of the channels' means, -1 to 1;
     - tint: (2 green - red - blue) / (2 green + red + blue) of the channels' means, -1 to 1;
-    - centre_x, centre_y: where the structure of the picture has its centre, 0 (left, top) to 1 (right, bottom): the
-      mean position of the luma's gradients, weighted by their magnitude.
+    - position_x, position_y: where the structure of the picture has its centre, 0 (left, top) to 1 (right, bottom):
+      the mean position of the luma's edges, weighted by their squares, in a picture so smooth that focus and noise
+      hardly matter.
 
     Images longer than 1023 pixels are averaged by a whole factor first. What has no value, such as the contrast of a
-    black image, is 0, the centre then 0.5.
+    black image, is 0, the position then 0.5.
     """
     colours = _reduced(pixels).astype(np.float32) / 255
     red, green, blue = (float(colours[..., channel].mean()) for channel in range(3))
@@ -103,11 +106,15 @@ def _centre(luma: npt.NDArray[np.float32]) -> tuple[float, float]:
     """Return (x, y) of the mean of the gradients' positions."""
     if min(luma.shape) < 2:
         return 0.5, 0.5
-    edges = np.abs(np.diff(luma, axis=1))[:-1] + np.abs(np.diff(luma, axis=0))[:, :-1]
+    grey = Image.fromarray((255 * luma).round().clip(0, 255).astype(np.uint8))
+    smooth = grey.filter(ImageFilter.GaussianBlur(_SMOOTH_SHARE * max(luma.shape)))
+    values = np.asarray(smooth, dtype=np.float32)
+    edges = np.diff(values, axis=1)[:-1] ** 2 + np.diff(values, axis=0)[:, :-1] ** 2
     total = float(edges.sum(dtype=np.float64))
-    if total < 1e-6:
+    if total < 1.0:
         return 0.5, 0.5
-    rows, columns = ((np.arange(side) + 0.5) / side for side in edges.shape)
+    # A difference lies between two pixels.
+    rows, columns = ((np.arange(side) + 1) / (side + 1) for side in edges.shape)
     return (
         float(edges.sum(axis=0, dtype=np.float64) @ columns) / total,
         float(edges.sum(axis=1, dtype=np.float64) @ rows) / total,

@@ -5,7 +5,7 @@ from patchsieve.evaluation.drift.report import DriftReport
 from patchsieve.images import STATISTICS
 
 _STATISTICS = {each.name: each for each in STATISTICS}
-_SIDES = {"centre_x": "width", "centre_y": "height"}
+_SIDES = {"position_x": "width", "position_y": "height"}
 
 # What to look at where a figure has changed, by figure and direction.
 _CAUSES = {
@@ -30,10 +30,10 @@ _CAUSES = {
     ("warmth", "lower"): "colour of the lamp or the camera's white balance",
     ("tint", "higher"): "colour of the lamp or the camera's white balance",
     ("tint", "lower"): "colour of the lamp or the camera's white balance",
-    ("centre_x", "higher"): "camera or part holder moved, trigger late or early",
-    ("centre_x", "lower"): "camera or part holder moved, trigger late or early",
-    ("centre_y", "higher"): "camera or part holder moved, trigger late or early",
-    ("centre_y", "lower"): "camera or part holder moved, trigger late or early",
+    ("position_x", "higher"): "camera or part holder moved, trigger late or early",
+    ("position_x", "lower"): "camera or part holder moved, trigger late or early",
+    ("position_y", "higher"): "camera or part holder moved, trigger late or early",
+    ("position_y", "lower"): "camera or part holder moved, trigger late or early",
 }
 _UNKNOWN = (
     "brightness, contrast, sharpness, colour and position are as in training, so look at the parts: another material, "
