@@ -12,6 +12,8 @@ Appearance = npt.NDArray[np.float32]
 
 # Figures of an image do not need its finest pixels; beyond this side it is averaged by a whole factor first.
 _LONGEST_SIDE = 512
+# Of red, green and blue, as in ITU-R BT.601.
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Of the longer side: where things are is seen without the fine grain, too.
 _SMOOTH_SHARE = 0.01
 
@@ -67,7 +69,7 @@ def measure_appearance(pixels: Pixels) -> Appearance:
     """
     colours = _reduced(pixels).astype(np.float32) / 255
     red, green, blue = (float(colours[..., channel].mean()) for channel in range(3))
-    luma = colours @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    luma: npt.NDArray[np.float32] = (colours @ _LUMA).astype(np.float32, copy=False)
     brightness, variance = float(luma.mean()), float(luma.var())
     high, low = colours.max(axis=2), colours.min(axis=2)
     return np.array(

@@ -12,7 +12,7 @@ from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.evaluation.drift.findings import Finding, Rules, Sample, findings
 from patchsieve.evaluation.drift.report import DriftReport, Verdict
 from patchsieve.features import pooled
-from patchsieve.features.extraction import none_decoded
+from patchsieve.features.embeddings import none_decoded
 from patchsieve.images import Appearance, ImageRecord, ImageSet, Skipped, content_hash, read_images
 from patchsieve.progress import SILENT, Progress
 

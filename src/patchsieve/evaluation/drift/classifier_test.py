@@ -118,7 +118,8 @@ class LeftOut:
         """Return the predictions of labels `[N, L]`, each column for itself."""
         fitted = self.axes @ (self.shrunk[:, None] * (self.axes.T @ labels)) + labels.mean(axis=0)
         own = self.own[:, None]
-        return (fitted - own * labels) / np.maximum(1 - own, _NOTHING)
+        predicted: Matrix = (fitted - own * labels) / np.maximum(1 - own, _NOTHING)
+        return predicted
 
 
 def _effects(judge: LeftOut, labels: Matrix, kept: int) -> Matrix:

@@ -1,6 +1,6 @@
 """All tests of one question, corrected for their number, and which of the differences matter."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import ceil, comb
 
@@ -144,7 +144,7 @@ class _Test:
     training: Floats
     today: Floats
     statistic: Statistic | None = None
-    scale: Callable[[Floats], Floats] = np.asarray
+    scale: float = 1.0
 
     def run(self, rules: Rules) -> Outcome:
         if self.statistic is None:
@@ -152,7 +152,7 @@ class _Test:
                 self.training, self.today, rules.tolerated, permutations=rules.permutations, seed=rules.seed
             )
         sign = -1 if self.direction == "lower" else 1
-        return rank_test(sign * self.scale(self.training), sign * self.today, rules.tolerated)
+        return rank_test(sign * self.scale * self.training, sign * self.today, rules.tolerated)
 
     def finding(self, outcome: Outcome, p_holm: float, rules: Rules) -> Finding:
         drifted = p_holm <= rules.level and outcome.effect >= rules.effect
@@ -185,14 +185,8 @@ def _directions(statistic: Statistic, training: Floats, today: Floats, folds: in
         # Grey images have no colour to change.
         return
     yield _Test(statistic.name, "higher", training, today, statistic)
-    scale: Callable[[Floats], Floats] = np.asarray
-    if statistic is SCORE:
-        factor = (1 - 1 / folds) ** (1 / _FEWEST_DIMENSIONS)
-
-        def scale(scores: Floats) -> Floats:
-            return scores * factor
-
-    yield _Test(statistic.name, "lower", training, today, statistic, scale)
+    fairness = (1 - 1 / folds) ** (1 / _FEWEST_DIMENSIONS) if statistic is SCORE else 1.0
+    yield _Test(statistic.name, "lower", training, today, statistic, fairness)
 
 
 def _require_power(training: int, today: int, tests: int, rules: Rules) -> None:

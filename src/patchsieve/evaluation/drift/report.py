@@ -77,4 +77,5 @@ class DriftReport:
 
     def score_ratio(self) -> float:
         """How many times as high today's median score is as that of training."""
-        return float(np.median(self.today.scores) / max(np.median(self.training.scores), 1e-12))
+        now, before = (float(np.median(each.scores)) for each in (self.today, self.training))
+        return now / max(before, 1e-12)
