@@ -9,6 +9,7 @@ import yaml
 
 from patchsieve import load
 from patchsieve.cli.tables import COLUMNS
+from patchsieve.decisions import OperatingPoint, OperatingPoints
 from patchsieve.detectors import make_detector
 
 STRANGE = "part [2] :warning: [red]x,y;z \N{LATIN SMALL LETTER U WITH DIAERESIS}.png"
@@ -118,7 +119,8 @@ def test_suspects_without_any_says_how_to_see_the_highest_anyway(patchsieve, fit
 
 def load_with_threshold(model, threshold):
     copy = type(model)(**model.get_params())
-    vars(copy).update(vars(model), threshold_=threshold)
+    vars(copy).update(vars(model))
+    copy.operate(OperatingPoints.only(OperatingPoint.at("default", threshold)))
     return copy
 
 

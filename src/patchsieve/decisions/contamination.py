@@ -23,8 +23,8 @@ _APART = 1.5
 _SHAPE = (-0.3, 0.7)
 _SPREAD = (0.0, 1.0)
 _DEFECTIVE_SPREAD = (0.5, 0.7)
-# Half the 5 % point of chi-squared with three degrees of freedom.
-_EVIDENCE = float(chi2.isf(0.05, 3)) / 2
+# Half the 1 % point of chi-squared with three degrees of freedom.
+_EVIDENCE = float(chi2.isf(0.01, 3)) / 2
 # In simulations with heavy-tailed good scores alone the likelihoods never came to lie so far apart.
 _DECISIVE = 10.0
 # No parameter is farther from 0 than this, in its own unit.
@@ -67,7 +67,7 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
 
     Good scores are taken as generalised gamma (`GoodScores`), defective ones as log-normal and higher; both are fitted
     together by penalised maximum likelihood. The defective part is believed in only where a likelihood-ratio test of
-    its three parameters is significant at 5 %, so that clean sets stay whole. A heavy tail of good scores and defects
+    its three parameters is significant at 1 %, so that clean sets stay whole. A heavy tail of good scores and defects
     that overlap with it look alike: what overlaps is found in part, or not at all.
 
     Args:
@@ -133,7 +133,7 @@ class _Fit:
         return falling
 
     def _good(self, p: Floats) -> Floats:
-        return log_density((self.z - p[0]) / np.exp(p[1]), float(p[2])) - p[1]
+        return log_density((self.z - p[0]) / np.exp(p[1]), float(p[2])) - float(p[1])
 
     def _parts(self, p: Floats) -> tuple[Floats, Floats]:
         share = self.share(p)
