@@ -48,7 +48,10 @@ Ranking = Callable[[PatchFeatures, int], Scores]
 
 def out_of_sample(kind: type, **settings: Any) -> Ranking:
     def rank(features: PatchFeatures, seed: int) -> Scores:
-        scores: Scores = kind(**settings, seed=seed).out_of_sample(features, SILENT)[0]
+        model = kind(**settings, seed=seed)
+        # The folds' models build on the whole one.
+        model.learn(features)
+        scores: Scores = model.out_of_sample(features, SILENT)[0]
         return scores
 
     return rank
