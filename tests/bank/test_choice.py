@@ -100,29 +100,3 @@ def test_there_are_never_so_many_shards_that_their_choices_outgrow_them() -> Non
 
 def test_random_choice_needs_no_memory_for_points() -> None:
     assert CoresetChoice("random", memory=1).shards(10**9, 128, torch.device("cpu")) == 1
-
-
-def test_a_greedy_selection_begins_with_the_candidates_that_are_given() -> None:
-    values = points(400, 40)
-    candidates = torch.arange(0, 400, 2)
-    choice = CoresetChoice(size=30, projection_dims=16)
-    # Odd ones are no candidates.
-    start = torch.tensor([200, 3, 8, 77])
-    picks = choice.select(PatchFeatures(values[:, None, None]), candidates, start=start)
-    assert picks[:2].tolist() == [200, 8]
-    projection = GaussianRandomProjection(16, random_state=0).fit(np.zeros((1, 40), dtype=np.float32))
-    projected = torch.from_numpy(projection.transform(values.numpy())).float()[::2]
-    assert (picks // 2).tolist() == greedy_coreset(projected, 20, start=torch.tensor([100, 4])).tolist()
-
-
-def test_a_start_that_holds_no_candidate_is_none() -> None:
-    features, candidates = PatchFeatures(points(60, 8)[:, None, None]), torch.arange(0, 60, 2)
-    choice = CoresetChoice(ratio=0.2)
-    picks = choice.select(features, candidates, start=torch.tensor([3, 5]))
-    assert torch.equal(picks, choice.select(features, candidates))
-
-
-def test_a_start_longer_than_the_bank_is_cut() -> None:
-    features = PatchFeatures(points(60, 8)[:, None, None])
-    picks = CoresetChoice(size=2).select(features, torch.arange(60), start=torch.tensor([9, 4, 7]))
-    assert picks.tolist() == [9, 4]

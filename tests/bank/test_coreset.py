@@ -171,42 +171,6 @@ def test_the_greedy_choice_covers_better_than_a_random_one() -> None:
     assert radius(greedy) < radius(random_coreset(len(points), 60, seed=0))
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    count=st.integers(1, 300),
-    dims=st.integers(1, 40),
-    share=st.floats(0, 1),
-    begun=st.floats(0, 1),
-    seed=st.integers(0, 10**6),
-)
-def test_picks_go_on_from_those_given_as_the_plain_loop_would(
-    count: int, dims: int, share: float, begun: float, seed: int
-) -> None:
-    points = cloud(count, dims, seed)
-    wanted = max(1, int(share * count))
-    given = np.random.default_rng(seed).permutation(count)[: max(1, int(begun * wanted))]
-    picks = greedy_coreset(torch.from_numpy(points), wanted, start=torch.from_numpy(given))
-    np.testing.assert_array_equal(picks[: len(given)], given)
-    exact = points.astype(np.float64)
-    distances = np.linalg.norm(exact[:, None] - exact[given], axis=2).min(axis=1)
-    for pick in picks[len(given) :]:
-        assert distances[pick] >= distances.max() * (1 - ROUNDING)
-        distances = np.minimum(distances, np.linalg.norm(exact - exact[pick], axis=1))
-    assert len(picks) == wanted
-
-
-def test_what_greedy_adds_to_picks_that_are_given_covers_as_promised() -> None:
-    """However badly they were given: twice the smallest radius of as many picks as were added."""
-    points = torch.from_numpy(clustered())
-    # All in one of 12 clusters; with 12 more every cluster has one, and its diameter is the bound.
-    given = (torch.cdist(points, points[:1])[:, 0] < 15).nonzero(as_tuple=True)[0][:20]
-    picks = torch.from_numpy(greedy_coreset(points, 32, start=given))
-    radius = torch.cdist(points, points[picks]).amin(dim=1).max()
-    centres = torch.from_numpy(greedy_coreset(points, 12, start=0))
-    assert radius <= 2 * torch.cdist(points, points[centres]).amin(dim=1).max()
-    assert torch.cdist(points, points[given]).amin(dim=1).max() > 2 * radius
-
-
 def test_the_random_choice_is_seeded_distinct_and_in_order() -> None:
     picks = random_coreset(1000, 100, seed=5)
     assert picks.dtype == np.int64

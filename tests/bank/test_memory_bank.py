@@ -1,6 +1,5 @@
 """The bank knows where its patches come from, and how they are chosen."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -98,28 +97,3 @@ def test_a_bank_moves_with_all_that_belongs_to_it() -> None:
 def test_what_cannot_work_is_said(settings: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         CoresetChoice(**settings)  # type: ignore[arg-type]
-
-
-def test_a_bank_of_some_of_the_images_starts_with_their_part_of_the_whole() -> None:
-    patches = PatchFeatures(features(9))
-    choice = CoresetChoice(ratio=0.4)
-    bank = MemoryBank.build(patches, choice)
-    images = np.array([1, 4, 5, 8])
-    start = bank.start(patches, images, choice)
-    assert start is not None
-    rows = patches.take(images).patches(start)
-    half = bank.origins[: len(bank) // 2].tolist()
-    own = [index for index, origin in enumerate(half) if origin[0] in images]
-    assert torch.equal(rows, bank.features[own])
-    part = MemoryBank.build(patches.take(images), choice, start=start)
-    assert torch.equal(part.features[: len(own)], bank.features[own])
-    # 24 of 60, the ratio counts as ever.
-    assert len(part) == int(0.4 * 4 * 15)
-
-
-@pytest.mark.parametrize(
-    "choice", [CoresetChoice("random"), CoresetChoice("kmeans"), CoresetChoice(memory=1)]
-)
-def test_a_bank_that_is_not_greedy_in_one_piece_starts_none(choice: CoresetChoice) -> None:
-    patches = PatchFeatures(features(9))
-    assert MemoryBank.build(patches, choice).start(patches, np.array([1, 2]), choice) is None

@@ -50,9 +50,7 @@ def test_the_second_detector_is_the_one_that_learns_from_the_rest(
 
 
 def test_the_worst_by_scores_of_unseen_images_are_dropped_worst_first(contaminated: Embeddings) -> None:
-    first = PatchCore(coreset_ratio=0.5, seed=3)
-    first.learn(contaminated.features)
-    scores, _ = crossfit.out_of_sample(first, contaminated.features, SILENT)
+    scores, _ = crossfit.out_of_sample(PatchCore(coreset_ratio=0.5, seed=3), contaminated.features, SILENT)
     model = Denoised(first="patchcore", first_settings={"coreset_ratio": 0.5}, drop=0.32, seed=3)
     model.learn(contaminated.features)
     # floor(0.32 * 40)

@@ -42,8 +42,8 @@ def test_fusion_is_that_of_the_formula(fusion: str, synthetic: Synthetic) -> Non
     for member in TWO:
         settings = {name: value for name, value in member.items() if name != "detector"}
         alone = make_detector(str(member["detector"]), {**settings, "seed": 3, "patch_size": 3})
-        alone.learn(train.features)
         unseen.append([np.asarray(part) for part in crossfit.out_of_sample(alone, train.features, SILENT)])
+        alone.learn(train.features)
         scored.append([part.numpy() for part in alone.score(test.features.tensor())])
     for kind, ours in enumerate(model.score(test.features.tensor())):
         common = np.stack([standard(scored[i][kind], unseen[i][kind]) for i in range(2)])

@@ -14,9 +14,8 @@ from patchsieve.detectors import DETECTORS, Detector, Ensemble, PaDiM, PatchCore
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.trained import TrainedDetector
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
-from patchsieve.features import Embeddings, PatchFeatures
+from patchsieve.features import Embeddings
 from patchsieve.images import Skipped, read_images
-from patchsieve.sieve import outlier_scores, sieve
 
 Synthetic = Callable[..., Embeddings]
 Photographs = Callable[..., Path]
@@ -109,7 +108,8 @@ def test_with_a_fold_for_every_image_each_is_scored_by_a_model_of_all_the_others
     model = kind(folds=9).fit(embeddings)
     for index in range(9):
         others = [other for other in range(9) if other != index]
-        alone = model.without_others(embeddings.features, np.array(others))
+        alone = clone(model)
+        alone.learn(embeddings.features.take(others))
         image_scores, patch_scores = alone.score(embeddings.features.tensor()[[index]])
         torch.testing.assert_close(torch.from_numpy(model.training_.scores[[index]]), image_scores)
         torch.testing.assert_close(model.training_.patch_maps[[index]], patch_scores)
@@ -121,50 +121,6 @@ def test_no_training_image_is_scored_by_a_bank_that_holds_it(folds: int, synthet
     model = PatchCore(coreset_ratio=1.0, folds=folds).fit(synthetic(11))
     assert (model.training_.patch_maps > 0.1).all()
     assert (model.score(synthetic(11).features.tensor())[1] == 0).all()
-
-
-@untrained
-def test_a_model_of_some_images_is_the_same_whatever_the_others_show(
-    kind: type[Detector], synthetic: Synthetic
-) -> None:
-    """But for a greedy bank, which may begin with what the whole bank has of them; its patches are theirs too."""
-    features, some = synthetic(12).features, np.array([0, 2, 3, 5, 7, 8, 11])
-    others = np.setdiff1d(np.arange(12), some)
-    changed = features.tensor().clone()
-    changed[torch.from_numpy(others)] += 50
-    models = []
-    for data in (features, PatchFeatures(changed)):
-        model = kind()
-        if isinstance(model, BankDetector):
-            model.set_params(coreset="random")
-        model.learn(data)
-        models.append(model.without_others(data, some))
-    for ours, theirs in zip(*(model.score(features.tensor()) for model in models), strict=True):
-        torch.testing.assert_close(ours, theirs)
-
-
-@pytest.mark.parametrize("kind", [PatchCore, SoftPatch])
-def test_the_bank_of_some_images_holds_their_patches_alone_and_begins_as_the_whole(
-    kind: type[BankDetector], synthetic: Synthetic
-) -> None:
-    features, some = synthetic(30).features, np.arange(1, 30, 2)
-    whole = kind(coreset_ratio=0.2)
-    whole.learn(features)
-    part = whole.without_others(features, some)
-    own = features.take(some)
-    image, row, column = part.bank_.origins.long().unbind(dim=1)
-    assert torch.equal(part.bank_.features, own.tensor()[image, row, column])
-    kept = torch.ones(own.shape[:3], dtype=torch.bool)
-    if isinstance(part, SoftPatch):
-        weights = outlier_scores(own, part.noise_discriminator())
-        assert part.bank_.weights is not None
-        torch.testing.assert_close(part.bank_.weights, weights[image, row, column])
-        kept = sieve(weights, part.tau)
-        assert kept[image, row, column].all()
-    assert len(part.bank_) == int(0.2 * int(kept.sum()))
-    half = whole.bank_.features[: len(whole.bank_) // 2]
-    same = (torch.cdist(part.bank_.features, half) == 0).any(dim=1)
-    assert 0 < int(same[: len(part.bank_) // 2].sum()) < len(half)
 
 
 @untrained

@@ -88,20 +88,13 @@ class CoresetChoice:
         return together * self._bytes_each(channels, device)
 
     def select(
-        self,
-        features: PatchFeatures,
-        candidates: torch.Tensor,
-        *,
-        start: torch.Tensor | None = None,
-        progress: Progress = SILENT,
+        self, features: PatchFeatures, candidates: torch.Tensor, *, progress: Progress = SILENT
     ) -> torch.Tensor:
         """Choose among patches.
 
         Args:
             features: `[N, H, W, C]`.
             candidates: int64 `[n]` ascending, indices into the flattened `[N H W]`: what may be chosen.
-            start: int64 `[m]`, patches that a greedy selection in one piece begins with, as far as they are candidates;
-                None for one at random.
             progress: of the selection.
 
         Returns:
@@ -119,35 +112,26 @@ class CoresetChoice:
             candidates = torch.cat(
                 [
                     self._greedy(
-                        features,
-                        part,
-                        count,
-                        int(random.integers(len(part))),
-                        f"coreset of shard {number} of {shards}",
-                        progress,
+                        features, part, count, random, f"coreset of shard {number} of {shards}", progress
                     )
                     for number, part in enumerate(candidates.tensor_split(shards), start=1)
                 ]
             )
-        first: int | torch.Tensor = int(random.integers(len(candidates)))
-        if start is not None and shards == 1:
-            begun = start[torch.isin(start, candidates)][:count]
-            first = torch.searchsorted(candidates, begun) if len(begun) else first
-        return self._greedy(features, candidates, count, first, "coreset", progress)
+        return self._greedy(features, candidates, count, random, "coreset", progress)
 
     def _greedy(
         self,
         features: PatchFeatures,
         candidates: torch.Tensor,
         count: int,
-        first: int | torch.Tensor,
+        random: np.random.Generator,
         title: str,
         progress: Progress,
     ) -> torch.Tensor:
         picks = greedy_coreset(
             self._project(features, candidates),
             min(count, len(candidates)),
-            start=first,
+            start=int(random.integers(len(candidates))),
             overwrite_points=True,
             title=title,
             progress=progress,
@@ -186,19 +170,15 @@ class CoresetChoice:
 
     def _project(self, features: PatchFeatures, candidates: torch.Tensor) -> torch.Tensor:
         """Return the points that distances are measured on, float32 `[n, D]`, D at most `projection_dims`."""
-        dims = min(features.shape[3], self.projection_dims)
+        channels = features.shape[3]
+        dims = min(channels, self.projection_dims)
         points = torch.empty(len(candidates), dims, device=features.device)
+        projection = None if dims == channels else self._projection(channels).to(points)
         for first in range(0, len(candidates), _READ_PATCHES):
             part = slice(first, first + _READ_PATCHES)
-            points[part] = self._points(features.patches(candidates[part]))
+            patches = features.patches(candidates[part])
+            points[part] = patches if projection is None else patches @ projection
         return points
-
-    def _points(self, patches: torch.Tensor) -> torch.Tensor:
-        """Return what distances between patches `[n, C]` are measured on, float32 `[n, D]`."""
-        channels = patches.shape[1]
-        return (
-            patches if channels <= self.projection_dims else patches @ self._projection(channels).to(patches)
-        )
 
     def _projection(self, channels: int) -> torch.Tensor:
         projection = GaussianRandomProjection(self.projection_dims, random_state=self.seed)

@@ -5,7 +5,6 @@ import numpy.typing as npt
 import torch
 
 from patchsieve.bank.screening import Bounds, Screen
-from patchsieve.bank.search import NearestNeighbours
 from patchsieve.fastproducts import CODE_COLUMNS, fast_dtype
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
@@ -24,7 +23,7 @@ def greedy_coreset(
     points: torch.Tensor,
     count: int,
     *,
-    start: int | torch.Tensor,
+    start: int,
     overwrite_points: bool = False,
     title: str = "coreset",
     progress: Progress = SILENT,
@@ -41,9 +40,7 @@ def greedy_coreset(
     Args:
         points: float32 `[N, D]`, on any device.
         count: number of picks wanted.
-        start: index of the first pick, or int64 `[m]`, m >= 1, of several that are given; greedy goes on from there.
-            With m given, no point is in the end farther from the picks than twice the smallest radius that any
-            `count` - m picks could have; with a single one that is the 2-approximation.
+        start: index of the first pick.
         overwrite_points: whether `points` may be changed, which saves a copy of them.
         title: of the stage of work.
         progress: shown one unit a pick.
@@ -62,15 +59,13 @@ def greedy_coreset(
     """
     if not 1 <= count <= len(points):
         raise ValueError(f"cannot pick {count} of {len(points)} points")
-    given = torch.as_tensor(start, device=points.device).reshape(-1)
-    if not len(given) or int(given.min()) < 0 or int(given.max()) >= len(points) or len(given) > count:
-        raise ValueError(f"the first picks {start} are not up to {count} of the {len(points)} points")
+    if not 0 <= start < len(points):
+        raise ValueError(f"the first pick {start} is not one of the {len(points)} points")
     # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
     mean = points.mean(dim=0)
-    points = points.sub_(mean) if overwrite_points else points - mean
-    selection = _Selection(points, given)
+    selection = _Selection(points.sub_(mean) if overwrite_points else points - mean, start)
     with staged(progress, title, count) as stage:
-        stage.advance(len(given))
+        stage.advance()
         candidates = _MIN_CANDIDATES
         while len(selection.picks) < count:
             chosen = selection.round(min(candidates, len(points)), count - len(selection.picks))
@@ -90,16 +85,15 @@ def working_bytes(dims: int, device: torch.device) -> int:
 
 
 class _Selection:
-    """The picks so far and every point's distance to them; -1 for the picks themselves."""
+    """The picks so far, every point's distance to them; -1 for the picks themselves."""
 
-    def __init__(self, points: torch.Tensor, given: torch.Tensor) -> None:
+    def __init__(self, points: torch.Tensor, start: int) -> None:
         self._points = points
-        self._screen = Screen(points)
-        self._encoded = self._screen.encode(points)
-        # With many given, hardly any distance would be left as it was by the first of them, so a search is faster.
-        self._distances = NearestNeighbours(points[given]).search(points)[0][:, 0]
-        self._distances[given] = -1.0
-        self.picks: list[int] = given.tolist()
+        self._screen = Screen(self._points)
+        self._encoded = self._screen.encode(self._points)
+        self._distances = points.new_full((len(points),), torch.inf)
+        self.picks: list[int] = []
+        self.add(torch.tensor([start], device=points.device))
 
     def round(self, candidates: int, wanted: int) -> torch.Tensor:
         """Return at most `wanted` next picks, greedy and exact, from the `candidates` farthest points."""

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from patchsieve.bank.choice import CoresetChoice
@@ -43,7 +41,6 @@ class MemoryBank:
         *,
         keep: torch.Tensor | None = None,
         weights: torch.Tensor | None = None,
-        start: torch.Tensor | None = None,
         index_choice: IndexChoice | None = None,
         progress: Progress = SILENT,
     ) -> "MemoryBank":
@@ -54,7 +51,6 @@ class MemoryBank:
             choice: how to choose.
             keep: bool `[N, H, W]`, the patches that may enter; None for all.
             weights: float32 `[N, H, W]`, soft weights to carry along; None for none.
-            start: patches that a greedy bank begins with, see `CoresetChoice.select`; None for one at random.
             index_choice: how it will be searched; None for exactly.
             progress: of the selection.
         """
@@ -64,7 +60,7 @@ class MemoryBank:
             if keep is None
             else keep.flatten().nonzero(as_tuple=True)[0]
         )
-        chosen = choice.select(features, candidates, start=start, progress=progress)
+        chosen = choice.select(features, candidates, progress=progress)
         origins = torch.stack(torch.unravel_index(chosen, (images, height, width)), dim=1)
         return cls(
             features=features.patches(chosen),
@@ -72,32 +68,6 @@ class MemoryBank:
             origins=origins.to(torch.int32),
             index_choice=index_choice or IndexChoice(),
         )
-
-    def start(
-        self, features: PatchFeatures, images: npt.NDArray[np.int64], choice: CoresetChoice
-    ) -> torch.Tensor | None:
-        """Return what a greedy bank of some of the images can begin with: those of them in the first half of this bank.
-
-        Not all of this bank, because patches of other images were chosen for these too. What greedy still chooses fills
-        the gaps that they leave, and then goes on as it would.
-
-        Args:
-            features: `[N, H, W, C]`, all that this bank was chosen from.
-            images: int64 `[n]` ascending, some of them.
-            choice: how it was chosen.
-
-        Returns:
-            int64 `[m]`, indices into the flattened `[n H W]` of these images, in order of choice; None where this bank
-            was not chosen greedily in one piece.
-        """
-        total, height, width, channels = features.shape
-        if choice.method != "greedy" or choice.shards(total * height * width, channels, features.device) > 1:
-            return None
-        numbers = torch.full((total,), -1, device=self.origins.device)
-        numbers[torch.from_numpy(images).to(numbers.device)] = torch.arange(len(images)).to(numbers)
-        image, row, column = self.origins[: len(self) // 2].long().unbind(dim=1)
-        patches = (numbers[image] * height + row) * width + column
-        return patches[numbers[image] >= 0]
 
     @cached_property
     def index(self) -> Index:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from patchsieve.bank import CoresetChoice, IndexChoice, MemoryBank, renewed
@@ -75,18 +73,10 @@ class BankDetector(Detector, ABC):
         weights: torch.Tensor | None = None,
     ) -> MemoryBank:
         """Choose the bank within the memory budget; see `MemoryBank.build`."""
+        choice = self.coreset_choice(self.budget(features.device).for_coreset(features))
         return MemoryBank.build(
-            features,
-            self._choice_within_budget(features),
-            keep=keep,
-            weights=weights,
-            start=getattr(self, "_start", None),
-            index_choice=self.index_choice(),
-            progress=progress,
+            features, choice, keep=keep, weights=weights, index_choice=self.index_choice(), progress=progress
         )
-
-    def _choice_within_budget(self, features: PatchFeatures) -> CoresetChoice:
-        return self.coreset_choice(self.budget(features.device).for_coreset(features))
 
     def check(self) -> None:
         """See `Detector.check`."""
@@ -100,17 +90,6 @@ class BankDetector(Detector, ABC):
         if self.bank_size is not None:
             copy.set_params(bank_size=ceil(self.bank_size * images / total))
         return copy
-
-    def without_others(self, features: PatchFeatures, images: npt.NDArray[np.int64]) -> Self:
-        """See `Detector.without_others`.
-
-        A greedy bank begins with what the first half of the whole bank has from these images; see `MemoryBank.start`.
-        """
-        model = self.for_fewer(len(images), len(features))
-        model._start = self.bank_.start(features, images, self._choice_within_budget(features))
-        model.learn(features.take(images))
-        del model._start
-        return model
 
     def update(self, images: Any, *, strict: bool = False, progress: Progress = SILENT) -> Self:
         """Go on learning from images that a person has confirmed to be good, without a fit of all.
@@ -136,10 +115,7 @@ class BankDetector(Detector, ABC):
         )
         fresh, hashes = updating.unseen(embeddings, self.training_.hashes)
         scores, maps = crossfit.by_folds(
-            fresh.features,
-            self.folds,
-            self.seed,
-            lambda others: self._updated(fresh.features.take(others)).score,
+            fresh.features, self.folds, self.seed, lambda others: self._updated(others).score
         )
         updated = self._updated(fresh.features, progress)
         updated.training_ = self.training_.extended(fresh, hashes, scores, maps)

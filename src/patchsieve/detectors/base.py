@@ -328,17 +328,6 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         copy: Self = clone(self)
         return copy
 
-    def without_others(self, features: PatchFeatures, images: npt.NDArray[np.int64]) -> Self:
-        """Return a model of some of the images alone, to score the others by.
-
-        Args:
-            features: `[N, H, W, C]`, what `learn` has learnt from.
-            images: int64 `[n]` ascending, those that it may know.
-        """
-        model = self.for_fewer(len(images), len(features))
-        model.learn(features.take(images))
-        return model
-
     def planned(
         self, images: int, shapes: Sequence[tuple[int, int, int]]
     ) -> list[tuple["Detector", int, tuple[int, int, int]]]:

@@ -17,7 +17,6 @@ _SCORING_BATCH = 16
 
 # Image scores `[B]` and patch scores `[B, h, w]` of features `[B, H, W, C]`.
 Scoring = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-Rows = npt.NDArray[np.int64]
 Scored = tuple[npt.NDArray[np.float32], torch.Tensor]
 
 
@@ -33,7 +32,7 @@ def out_of_sample(
     threshold from them errs on the side of fewer false alarms.
 
     Args:
-        detector: it has learnt from all of these features, and is not changed.
+        detector: its configuration, fold count and seed are used; it is not changed.
         features: `[N, H, W, C]`, N >= 2.
         progress: shown one unit an image.
         title: of the stage that is shown.
@@ -43,8 +42,10 @@ def out_of_sample(
     """
     images = len(features)
 
-    def learnt(rest: Rows) -> Scoring:
-        return detector.without_others(features, rest).score
+    def learnt(rest: PatchFeatures) -> Scoring:
+        model = detector.for_fewer(len(rest), images)
+        model.learn(rest)
+        return model.score
 
     with staged(progress, title, images) as stage:
         return by_folds(features, detector.folds, detector.seed, learnt, stage.advance)
@@ -54,7 +55,7 @@ def by_folds(
     features: PatchFeatures,
     folds: int,
     seed: int,
-    learnt: Callable[[Rows], Scoring],
+    learnt: Callable[[PatchFeatures], Scoring],
     advance: Callable[[int], object] = lambda _: None,
 ) -> Scored:
     """Score each image by what was learnt from the other folds.
@@ -63,7 +64,7 @@ def by_folds(
         features: `[N, H, W, C]`, N >= 1.
         folds: into how many parts they are split, at most N; with one, nothing is learnt from.
         seed: of the split.
-        learnt: gives the scoring that was learnt from some of the images, int64 `[n]` ascending.
+        learnt: gives the scoring that was learnt from some of the images.
         advance: told how many more images are scored.
 
     Returns:
@@ -75,7 +76,7 @@ def by_folds(
     patch_maps: torch.Tensor | None = None
     order = np.random.default_rng(seed).permutation(images)
     for fold in np.array_split(order, min(folds, images)):
-        score = learnt(np.setdiff1d(order, fold))
+        score = learnt(features.take(np.setdiff1d(order, fold)))
         done = 0
         for batch in features.take(fold).batches(_SCORING_BATCH):
             part = fold[done : done + len(batch)]

@@ -108,7 +108,6 @@ class Denoised(Detector):
         order = np.arange(images)
         if self.kept(images) < images:
             first = self.first_detector()
-            first.learn(features, progress)
             scores, _ = crossfit.out_of_sample(first, features, progress, title="image-level denoising")
             order = np.argsort(-scores, kind="stable")
         self.dropped_ = order[: images - self.kept(images)]
