@@ -33,7 +33,8 @@ class MapSmoother:
 
 def highest(patch_scores: torch.Tensor, smooth: MapSmoother) -> npt.NDArray[np.float32]:
     """Return the highest value of each map, float32 `[N]`, from patch scores float32 `[N, H, W]` of any number."""
-    parts = [smooth(part).flatten(1).amax(dim=1).cpu().numpy() for part in patch_scores.split(_BATCH)]
+    blocks = torch.split(patch_scores, _BATCH)
+    parts = [smooth(block).flatten(1).amax(dim=1).cpu().numpy() for block in blocks]
     return np.concatenate(parts)
 
 

@@ -15,7 +15,8 @@ from patchsieve.detectors.evidence import evidence
 from patchsieve.errors import BrokenImageError
 from patchsieve.evaluation import Evaluation
 from patchsieve.images import Mask, Skipped, decode, decode_mask
-from patchsieve.pictures.evidence import Cutout, cutouts
+from patchsieve.pictures.cutout import Cutout
+from patchsieve.pictures.evidence import cutouts
 from patchsieve.pictures.examples import worst_and_best
 from patchsieve.pictures.overlay import ColourScale
 from patchsieve.pictures.report import NextStep, Report
