@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from contextlib import closing
 
 import psutil
 import pytest
@@ -14,10 +15,13 @@ ALL = 2 * 9
 
 
 def finished(folder):
-    with sqlite3.connect(folder / "bench" / "results.sqlite") as connection:
-        rows = connection.execute("SELECT rowid, finished, scores FROM cells").fetchall()
-    connection.close()
-    return rows
+    path = folder / "bench" / "results.sqlite"
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'cells'").fetchone():
+            return []
+        return connection.execute("SELECT rowid, finished, scores FROM cells").fetchall()
 
 
 @pytest.mark.slow
@@ -25,8 +29,7 @@ def finished(folder):
 def test_a_killed_bench_goes_on_and_leaves_no_process(start, process, labelled, tmp_path, workers):
     (tmp_path / "plate").symlink_to(labelled, target_is_directory=True)
     running = start(*COMMAND, "--workers", str(workers))
-    results = tmp_path / "bench" / "results.sqlite"
-    while not (results.exists() and results.stat().st_size):
+    while not finished(tmp_path):
         assert running.poll() is None, running.communicate()
         time.sleep(0.02)
     children = psutil.Process(running.pid).children(recursive=True)
