@@ -43,7 +43,7 @@ def shares(
         axes.axvline(float(np.median(values)), color=each, linewidth=1, linestyle=":")
     if threshold is not None:
         axes.axvline(threshold, color=INK, linestyle="--", linewidth=1, label="threshold")
-    axes.set(xlabel=f"{name} (dotted: medians)", ylabel="images (%)")
+    axes.set(xlabel=name, ylabel="images (%)")
     # Above the bars: today and training may be anywhere.
     axes.set_ylim(0, 1.45 * axes.get_ylim()[1])
     axes.legend(loc="upper right", edgecolor="none", fontsize=8, ncols=2)

@@ -23,7 +23,7 @@ from patchsieve.pictures.drift import figures
 from patchsieve.pictures.drift.pairs import typical, worst
 from patchsieve.pictures.rows import Picture, svg_uri
 
-_AXES = {SCORE.name: "anomaly score", LOOK: "classifier: 0 training, 1 today"}
+_AXES = {SCORE.name: "anomaly score", LOOK: "classifier (0 training, 1 today)"}
 
 
 def write_drift_report(report: DriftReport, model: Detector, path: Path | str, *, title: str) -> None:
