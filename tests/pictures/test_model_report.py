@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from patchsieve import PatchCore, SoftPatch, read_images
+from patchsieve.decisions import OperatingPoint
 from patchsieve.detectors import make_detector
 from patchsieve.evaluation import evaluate
 from patchsieve.pictures import (
@@ -55,6 +56,16 @@ def test_a_report_of_a_fit_shows_what_was_learnt_and_judges_nothing(fitted):
     assert abs(page.created - page.created.now().astimezone()) < timedelta(minutes=1)
     assert page.test_scores is page.image_metrics is page.pixel_metrics is None
     assert page.worst == page.best == ()
+
+
+def test_a_report_names_all_operating_points_and_what_is_known_of_the_one_in_use(fitted):
+    model = SoftPatch(**fitted.get_params())
+    vars(model).update(vars(fitted))
+    model.operate(fitted.operating_points_.with_point(OperatingPoint.at("mine", 12.5)))
+    facts = dict(report(model).facts)
+    assert facts["Operating point mine"] == "12.5 (value 12.5)"
+    assert "1 % were asked for" in facts["What is known of the threshold"]
+    assert f"{len(fitted.training_.images)} training images" in facts["What is known of the threshold"]
 
 
 def test_the_suspects_stand_worst_first_with_the_defective_images_on_top(fitted):

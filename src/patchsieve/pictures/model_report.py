@@ -193,6 +193,13 @@ def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
             f"{model.threshold_:.4g} ({model.operating_points_[None].rule})",
         ),
     ]
+    rows += [
+        (f"Operating point {point.name}", f"{point.threshold:.4g} ({point.rule})")
+        for point in model.operating_points_
+        if point.name != model.operating_points_.default
+    ]
+    if words := model.operating_points_[None].words:
+        rows.append(("What is known of the threshold", "; ".join(words)))
     bank = getattr(model, "bank_", None)
     if bank is not None:
         rows.insert(3, ("Memory bank", f"{len(bank):,} patches of {bank.features.shape[1]} channels"))
