@@ -3,38 +3,28 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from patchsieve.cli import settings
+from patchsieve.cli import bench_options, settings
 from patchsieve.cli.console import out, progress_bars, say, warn
 from patchsieve.cli.formats import Layout
-from patchsieve.errors import ConfigError
 from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
     from patchsieve.evaluation.bench import (
         Bench,
         BenchPreset,
-        Category,
         Cell,
         CellResult,
-        Condition,
         Summary,
-        System,
     )
-    from patchsieve.images import Overlap, TooFew
     from patchsieve.pictures.bench import BenchFigure
     from patchsieve.progress import Progress
 
 RESULTS = "results.sqlite"
-# What runs where nobody says otherwise.
-DETECTORS = ("softpatch", "patchcore", "padim")
-NOISE = (0.0, 0.1)
-OVERLAPS = ("none", "same")
-SEEDS = 3
 # The figures that are printed; all others are in the report.
 SHOWN = (
     "image_auroc",
@@ -129,11 +119,11 @@ def bench(
     """Run every detector in every condition on every category, and report it in tables and figures."""
     from patchsieve.evaluation.bench import Bench, BenchPlan, ResultStore, Running
 
-    chosen = _preset(preset)
+    chosen = bench_options.chosen_preset(preset)
     plan = BenchPlan(
-        _categories(data, layout, categories),
-        _systems(detectors, chosen, backbone, settings.assigned(assignments or []), vary),
-        _conditions(noise, overlap, seeds, chosen),
+        bench_options.found_categories(data, layout, categories),
+        bench_options.chosen_systems(detectors, chosen, backbone, settings.assigned(assignments or []), vary),
+        bench_options.chosen_conditions(noise, overlap, seeds, chosen),
     )
     require_writable(out_dir / RESULTS)
     running = Running(
@@ -141,7 +131,7 @@ def bench(
         manifests=out_dir / "manifests",
         given=manifests,
         calibrate=calibrate,
-        too_few=_too_few(too_few),
+        too_few=bench_options.chosen_too_few(too_few),
         test_share=test_share,
     )
     work = Bench(plan, running, ResultStore(out_dir / RESULTS))
@@ -220,87 +210,6 @@ def _examples(
             title=_cell_in_words(cell),
             name=f"{category.name}-{system.name}",
         )
-
-
-def _preset(name: str | None) -> "BenchPreset | None":
-    from patchsieve.evaluation.bench import BENCH_PRESETS
-
-    if name is None:
-        return None
-    if name not in BENCH_PRESETS:
-        raise ConfigError(f"there is no bench preset {name!r}; patchsieve bench --list-presets names them")
-    return BENCH_PRESETS[name]
-
-
-def _categories(data: Sequence[Path], layout: str, only: str | None) -> "tuple[Category, ...]":
-    from patchsieve.evaluation.bench import categories
-
-    found, skipped = categories(data, layout=layout, only=_names(only) if only else ())
-    for one in skipped:
-        warn(f"{one.name} is left out: {one.reason}")
-    return found
-
-
-def _systems(
-    names: str | None,
-    preset: "BenchPreset | None",
-    backbone: str | None,
-    given: dict[str, Any],
-    vary: str | None,
-) -> "tuple[System, ...]":
-    from patchsieve.evaluation.bench import BenchPreset, named_systems, varied, with_settings
-
-    known = named_systems()
-    if names is None and preset is not None:
-        chosen = preset
-    else:
-        wanted = _names(names) if names else DETECTORS
-        for name in wanted:
-            if name not in known:
-                raise ConfigError(f"there is no detector {name!r} for a bench; there is {', '.join(known)}")
-        chosen = BenchPreset(name="detectors", repeats="", systems=tuple(known[name] for name in wanted))
-    if backbone is not None:
-        settings.joined({"backbone": backbone}, given)
-        chosen = chosen.on(backbone, given.pop("layers", None))
-    systems = with_settings(chosen.systems, given) if given else chosen.systems
-    if vary is None:
-        return systems
-    name, values = settings.variation(vary)
-    return varied(systems, name, values)
-
-
-def _conditions(
-    noise: str | None, overlap: str | None, seeds: int | None, preset: "BenchPreset | None"
-) -> "tuple[Condition, ...]":
-    from patchsieve.evaluation.bench import conditions
-    from patchsieve.images import Overlap
-
-    rates = tuple(_number(text) for text in _names(noise)) if noise else preset.noise if preset else NOISE
-    kinds = tuple(_names(overlap)) if overlap else preset.overlaps if preset else OVERLAPS
-    for kind in kinds:
-        if kind not in get_args(Overlap):
-            raise ConfigError(f"there is no overlap {kind!r}; there is {', '.join(get_args(Overlap))}")
-    drawn = range(seeds) if seeds else preset.seeds if preset else range(SEEDS)
-    return conditions(rates, cast("tuple[Overlap, ...]", kinds), drawn)
-
-
-def _too_few(name: str) -> "TooFew":
-    from patchsieve.images import TooFew
-
-    if name not in get_args(TooFew):
-        raise ConfigError(f"--too-few cannot be {name!r}; it is one of {', '.join(get_args(TooFew))}")
-    return cast("TooFew", name)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise ConfigError(f"the noise rate {text!r} is no number; give rates such as 0,0.1") from error
 
 
 def _cell_in_words(cell: "Cell") -> str:
