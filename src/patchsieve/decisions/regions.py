@@ -107,7 +107,7 @@ def _contours(
     threshold: float,
 ) -> list[Polygon]:
     """Return the outlines of some cells in the model frame, in which the centre of the first cell is at (0.5, 0.5)."""
-    # Here, not above: matplotlib's part for contours is small, but not needed by everything that decides.
+    # Here, not above: not everything that decides draws outlines.
     from contourpy import FillType, contour_generator
 
     height, width = anomaly_map.shape
