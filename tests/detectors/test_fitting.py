@@ -169,7 +169,7 @@ def test_suspects_are_the_training_images_that_look_worst_to_others(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
     embeddings = synthetic(30)
-    embeddings.features.tensor()[7, 1, 1] += 12.0
+    embeddings.features.tensor()[7, 1, 1] += 18.0
     embeddings.features.tensor()[21, 3, 4] += 25.0
     model = kind().fit(embeddings)
     suspects = model.suspects()
