@@ -94,6 +94,13 @@ def test_scores_that_fell_as_they_do_with_more_images_have_not_fallen() -> None:
     }
 
 
+def test_scores_of_no_bank_are_not_tested_for_being_lower() -> None:
+    rng = np.random.default_rng(9)
+    training, today = Sample(drawn(rng, 300).scores), drawn(rng, 100)
+    assert drifted(findings(training, Sample(today.scores * 0.7), Rules(), None)) == set()
+    assert drifted(findings(training, Sample(today.scores * 1.3), Rules(), None)) == {("score", "higher")}
+
+
 def test_what_one_side_does_not_know_is_not_tested() -> None:
     rng = np.random.default_rng(5)
     training, today = drawn(rng, 50), drawn(rng, 20)

@@ -8,6 +8,7 @@ import torch
 from scipy import stats
 
 from patchsieve.detectors import Detector
+from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.evaluation.drift.findings import Finding, Rules, Sample, findings
 from patchsieve.evaluation.drift.report import DriftReport, Verdict
@@ -51,7 +52,7 @@ def drift(
     fresh, seen = _unseen(model, read_images(images))
     compared, today, skipped = _looked_at(model, fresh, strict, progress)
     training = _training(model)
-    tests = findings(training, today, rules, model.folds)
+    tests = findings(training, today, rules, model.folds if isinstance(model, BankDetector) else None)
     alarms, before = (int(np.sum(each.scores > model.threshold_)) for each in (today, training))
     table = [[alarms, len(today) - alarms], [before, len(training) - before]]
     p_value = float(stats.fisher_exact(table, alternative="greater").pvalue)

@@ -113,14 +113,16 @@ class Finding:
     drifted: bool = False
 
 
-def findings(training: Sample, today: Sample, rules: Rules, folds: int) -> tuple[Finding, ...]:
+def findings(training: Sample, today: Sample, rules: Rules, folds: int | None) -> tuple[Finding, ...]:
     """Run all tests, each figure in both directions, and correct them for their number by Holm's procedure.
 
     Args:
         training: images that the model was fitted on, scores out of sample.
         today: images that it has not seen; what only one of both knows is left out.
         rules: when a difference counts.
-        folds: into how many parts the training images were split for their scores.
+        folds: into how many parts the training images were split for their scores, by a detector that measures the
+            distance to the nearest of a bank; None for another detector, whose scores are not tested for being lower:
+            nobody knows by how much they fall with more images.
 
     Raises:
         ImagesError: there are so few images that no outcome could be significant.
@@ -180,12 +182,16 @@ def _numbers(values: Floats) -> Floats:
     return finite
 
 
-def _directions(statistic: Statistic, training: Floats, today: Floats, folds: int) -> Iterator[_Test]:
+def _directions(statistic: Statistic, training: Floats, today: Floats, folds: int | None) -> Iterator[_Test]:
     if min(len(training), len(today)) == 0 or np.ptp(np.concatenate([training, today])) == 0:
         # Grey images have no colour to change.
         return
     yield _Test(statistic.name, "higher", training, today, statistic)
-    fairness = (1 - 1 / folds) ** (1 / _FEWEST_DIMENSIONS) if statistic is SCORE else 1.0
+    fairness = 1.0
+    if statistic is SCORE:
+        if folds is None:
+            return
+        fairness = (1 - 1 / folds) ** (1 / _FEWEST_DIMENSIONS)
     yield _Test(statistic.name, "lower", training, today, statistic, fairness)
 
 
