@@ -169,11 +169,13 @@ def test_suspects_are_the_training_images_that_look_worst_to_others(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
     embeddings = synthetic(30)
-    embeddings.features.tensor()[7, 1, 1] += 18.0
+    embeddings.features.tensor()[7, 1, 1] += 12.0
     embeddings.features.tensor()[21, 3, 4] += 25.0
     model = kind().fit(embeddings)
     suspects = model.suspects()
-    assert suspects.images.names[:2] == ("021.png", "007.png")
+    # Whether the second stands out of thirty images is a matter of the threshold; its rank is not.
+    assert suspects.images.names[0] == "021.png"
+    assert model.suspects(top=2).images.names == ("021.png", "007.png")
     assert (suspects.scores > model.threshold_).all()
     assert len(suspects) == (model.training_.scores > model.threshold_).sum()
     top = model.suspects(top=5)
