@@ -22,7 +22,9 @@ SYSTEMS = (
 
 Layout = Annotated[
     str,
-    typer.Option("--layout", help=f"Layout of the images: auto, {', '.join(layout.name for layout in LAYOUTS)}."),
+    typer.Option(
+        "--layout", help=f"Layout of the images: auto, {', '.join(layout.name for layout in LAYOUTS)}."
+    ),
 ]
 Strict = Annotated[
     bool,
