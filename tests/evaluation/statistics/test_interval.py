@@ -1,6 +1,5 @@
 """The interval against DeLong's variance written out, and against what it promises."""
 
-
 import numpy as np
 import pytest
 from scipy import stats
