@@ -93,7 +93,7 @@ def test_a_defect_of_ours_keeps_its_traceback(monkeypatch, patchsieve, unsorted)
 
 def test_every_command_has_help(patchsieve):
     for command in app.registered_commands:
-        name = command.callback.__name__
+        name = command.callback.__name__.replace("_", "-")
         finished = patchsieve(name, "--help")
         assert finished.code == 0
         assert finished.out.startswith(f"Usage: patchsieve {name}")

@@ -37,7 +37,7 @@ def fit(refused, unsorted, tmp_path):
         (["--image-size", "16"], "the image size (16, 16) is too small: at least 32 pixels"),
         (["--image-size", "64"], "the crop (224, 224) does not fit into the image size (64, 64): choose"),
         (["--crop", "16"], "the crop (16, 16) is too small"),
-        (["--layout", "guess"], "unknown layout 'guess': choose one of auto, visa"),
+        (["--layout", "guess"], "unknown layout 'guess': choose one of auto, manifest, visa"),
         (["--layout", "mvtec"], "is not laid out as mvtec, which is train/good"),
         (["--tua", "0.1"], "No such option: --tua"),
         (["--bank-size", "0"], "bank_size is 0: it must be at least 1"),
