@@ -71,13 +71,15 @@ def test_another_detector_and_another_tau_do_not_touch_the_backbone(
     plain = [make().fit(folder) for make in others]
     SoftPatch(**SMALL).fit(folder, cache=cache)
 
-    original = FeatureExtractor.forward
+    original = FeatureExtractor._start
 
-    def empty_only(extractor: FeatureExtractor, batch: torch.Tensor) -> torch.Tensor:
+    def empty_only(
+        extractor: FeatureExtractor, batch: torch.Tensor, *, aside: bool
+    ) -> Callable[[], torch.Tensor]:
         assert not batch.any(), "an image went through the backbone"
-        return original(extractor, batch)
+        return original(extractor, batch, aside=aside)
 
-    monkeypatch.setattr(FeatureExtractor, "forward", empty_only)
+    monkeypatch.setattr(FeatureExtractor, "_start", empty_only)
     for make, expected in zip(others, plain, strict=True):
         assert_same(make().fit(folder, cache=cache), expected)
     with pytest.raises(AssertionError, match="an image went through"):

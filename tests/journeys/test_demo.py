@@ -30,7 +30,7 @@ def test_the_demo_reports_what_is_true(process, tmp_path, read_page):
 
     test = patchsieve.read_images(tmp_path / "demo" / "images").test
     auroc = roc_auc_score(np.array([record.defective for record in test]), model.predict(test).scores)
-    assert re.search(rf"^image AUROC +{re.escape(f'{auroc:.4g}')} *$", done.stdout, re.MULTILINE)
+    assert re.search(rf"^AUROC +{re.escape(f'{auroc:.4g}')} ", done.stdout, re.MULTILINE)
     assert auroc > 0.8
 
     assert f"report: {(tmp_path / 'demo' / 'report.html').resolve()}" in done.stderr
