@@ -14,13 +14,17 @@ from patchsieve.decisions.intervals import CONFIDENCE, clopper_pearson
 from patchsieve.decisions.tail import ParetoTail, fit_tail
 from patchsieve.errors import ConfigError
 
-Method = Literal["order statistic", "generalised Pareto tail", "generalised gamma"]
+Method = Literal["order statistic", "generalised Pareto tail", "generalised gamma", "lower half"]
 
 # So many good images above the threshold are counted; with fewer its place is modelled.
 _COUNTED = 10
 # A tail is fitted to the highest share of the good images, where that is this many.
 _PEAKS = 0.15
 _FEWEST_PEAKS = 30
+# Hardly a good image in a hundred lies so many spreads above the middle; leaving out twice would bite into them.
+_FAR = 2.5
+# One standard deviation below the median of a normal distribution.
+_ONE_SIGMA_BELOW = 0.15866
 
 
 @dataclass(frozen=True)
@@ -91,8 +95,9 @@ class ScoreTail:
     """How many good images lie above a score, and above which score a share of them lies.
 
     Where ten good images or more are above, they are counted (weighted order statistics); beyond, a generalised
-    Pareto tail of the highest 15 % is used where these are at least 30, else the generalised gamma of all. A lower
-    rate never has a lower threshold.
+    Pareto tail of the highest 15 % is used where these are at least 30, else the generalised gamma of all. Unless the
+    images are known to be clean, the threshold is never above what the lower half of the scores foretells: defects that
+    cannot be told from a long tail would drag it up, and pass. A lower rate never has a lower threshold.
 
     Attributes:
         sifted: the training scores.
@@ -111,6 +116,11 @@ class ScoreTail:
         """Return the threshold for a false-alarm rate. Raises `ConfigError` where it is none."""
         require_rate(rate)
         score, method = self.score_above(rate)
+        if not self.clean and self.sifted.good is not None:
+            # Nobody has looked at the images: a tail that the lower half does not foretell is not believed.
+            foretold = self._from_the_lower_half(rate)
+            if foretold < score:
+                score, method = foretold, "lower half"
         low, high = self.interval(score, confidence)
         return FalseAlarmThreshold(
             threshold=score,
@@ -134,6 +144,19 @@ class ScoreTail:
             score, method = self.sifted.good.score_above(rate), "generalised gamma"
         counted = self._counted(_COUNTED / images) if images > _COUNTED else 0.0
         return max(score, counted), method  # type: ignore[return-value]
+
+    def _from_the_lower_half(self, rate: float) -> float:
+        """Return the score that the share `rate` is above if the upper half continues the lower one as log-normal.
+
+        The centre is the median and the spread the distance from it down to the 15.87 % quantile: defects that the
+        mixture cannot tell from a long tail do not reach down there. They still push both up, so what lies far above
+        is left out, once, and both are taken again.
+        """
+        logarithms = np.log(self.sifted.scores)
+        centre, spread = _centre_and_spread(logarithms)
+        centre, spread = _centre_and_spread(logarithms[logarithms <= centre + _FAR * spread])
+        # Of scores without a spread below their middle nothing follows for those above.
+        return float(np.exp(centre - ndtri(rate) * spread)) if spread > 0 else float("inf")
 
     def interval(self, score: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Return the interval of the share of good images above a score.
@@ -172,3 +195,8 @@ class ScoreTail:
         # Rounding shall not cost an image: 0.1 of 100 images are 10.
         index = int(np.searchsorted(at_or_above, rate * sifted.images * (1 - 1e-12), side="right"))
         return float(sifted.scores[::-1][min(index, len(sifted.scores) - 1)])
+
+
+def _centre_and_spread(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    low, centre = np.quantile(values, [_ONE_SIGMA_BELOW, 0.5])
+    return float(centre), float(centre - low)
