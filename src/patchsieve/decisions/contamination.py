@@ -77,8 +77,8 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     ordered = np.maximum(ordered, max(1e-6 * float(np.median(ordered)), float(np.finfo(np.float32).tiny)))
     logarithms = np.log(ordered)
-    low, centre = np.quantile(logarithms, [_ONE_SIGMA_BELOW, 0.5])
-    unit = float(centre - low) or float(np.std(logarithms))
+    centre, spread = centre_and_spread(logarithms)
+    unit = spread or float(np.std(logarithms))
     everything = np.ones(len(ordered))
     if unit < 1e-9:
         return Sifted(ordered, everything, 0.0, True, None)
@@ -92,6 +92,12 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
             decisive = cost - mixed_cost > _DECISIVE
     good = GoodScores(float(centre + unit * alone[0]), float(unit * np.exp(alone[1])), float(alone[2]))
     return Sifted(ordered, weights, share, decisive, good)
+
+
+def centre_and_spread(values: Floats) -> tuple[float, float]:
+    """Return the median and the distance from it down to the 15.87 % quantile, one standard deviation if normal."""
+    low, centre = np.quantile(values, [_ONE_SIGMA_BELOW, 0.5])
+    return float(centre), float(centre - low)
 
 
 class _Fit:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from patchsieve.decisions.contamination import Sifted, sift
+from patchsieve.decisions.contamination import Sifted, centre_and_spread, sift
 from patchsieve.decisions.intervals import CONFIDENCE, clopper_pearson
 from patchsieve.decisions.tail import ParetoTail, fit_tail
 from patchsieve.errors import ConfigError
@@ -23,8 +23,6 @@ _PEAKS = 0.15
 _FEWEST_PEAKS = 30
 # Hardly a good image in a hundred lies so many spreads above the middle; leaving out twice would bite into them.
 _FAR = 2.5
-# One standard deviation below the median of a normal distribution.
-_ONE_SIGMA_BELOW = 0.15866
 
 
 @dataclass(frozen=True)
@@ -153,8 +151,8 @@ class ScoreTail:
         is left out, once, and both are taken again.
         """
         logarithms = np.log(self.sifted.scores)
-        centre, spread = _centre_and_spread(logarithms)
-        centre, spread = _centre_and_spread(logarithms[logarithms <= centre + _FAR * spread])
+        centre, spread = centre_and_spread(logarithms)
+        centre, spread = centre_and_spread(logarithms[logarithms <= centre + _FAR * spread])
         # Of scores without a spread below their middle nothing follows for those above.
         return float(np.exp(centre - ndtri(rate) * spread)) if spread > 0 else float("inf")
 
@@ -195,8 +193,3 @@ class ScoreTail:
         # Rounding shall not cost an image: 0.1 of 100 images are 10.
         index = int(np.searchsorted(at_or_above, rate * sifted.images * (1 - 1e-12), side="right"))
         return float(sifted.scores[::-1][min(index, len(sifted.scores) - 1)])
-
-
-def _centre_and_spread(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    low, centre = np.quantile(values, [_ONE_SIGMA_BELOW, 0.5])
-    return float(centre), float(centre - low)

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +13,7 @@ from patchsieve.files import write_bytes
 from patchsieve.images.collection import Skipped
 from patchsieve.pictures import plots
 from patchsieve.pictures.overlay import ColourScale
+from patchsieve.pictures.pages import page_template
 from patchsieve.pictures.rows import (
     Outcome,
     Picture,
@@ -113,7 +112,7 @@ def render(report: Report) -> str:
         pixels = limit if pixels is None else pixels
         return [report_row(i, report.scale, limit, pixels, outcome(i, limit)) for i in images]
 
-    return _template().render(
+    return page_template("report.html").render(
         report=report,
         suspects=rows(report.suspects, suspect_outcome),
         worst=rows(report.worst, judged_outcome),
@@ -170,24 +169,3 @@ def _curves(report: Report) -> list[Picture]:
             svg_uri(pr),
         ),
     ]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("patchsieve.pictures"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["duration"] = _duration
-    return environment.get_template("report.html")

@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
-
-import jinja2
 
 from patchsieve.evaluation.bench import CellResult, Certainty
 from patchsieve.files import write_bytes
@@ -27,6 +24,7 @@ from patchsieve.pictures.bench.tables import (
     results_table,
     timing_table,
 )
+from patchsieve.pictures.pages import page_template
 from patchsieve.pictures.rows import svg_uri
 
 Item = BenchFigure | BenchTable
@@ -97,7 +95,7 @@ def write_bench_report(
         if isinstance(item, BenchFigure):
             _write(target, ".svg", item.svg)
             write_bytes(_with_ending(target, ".png"), item.png)
-    page = _template().render(
+    page = page_template("bench.html").render(
         title=title,
         created=created or datetime.now().astimezone(),
         headline=headline(board),
@@ -221,15 +219,3 @@ def _write(target: Path, ending: str, text: str) -> None:
 def _with_ending(target: Path, ending: str) -> Path:
     # Not `with_suffix`: a name may hold dots of its own, as in noise0.1.
     return target.with_name(target.name + ending)
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("patchsieve.pictures"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("bench.html")

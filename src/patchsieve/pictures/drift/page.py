@@ -1,10 +1,8 @@
 """The report of a check for drift: one HTML file for whoever has to decide whether the line may go on."""
 
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from patchsieve.detectors import Detector
@@ -21,6 +19,7 @@ from patchsieve.evaluation.drift.findings import LOOK, SCORE
 from patchsieve.files import write_bytes
 from patchsieve.pictures.drift import figures
 from patchsieve.pictures.drift.pairs import typical, worst
+from patchsieve.pictures.pages import page_template
 from patchsieve.pictures.rows import Picture, svg_uri
 
 _AXES = {SCORE.name: "anomaly score", LOOK: "classifier (0 training, 1 today)"}
@@ -38,7 +37,7 @@ def write_drift_report(report: DriftReport, model: Detector, path: Path | str, *
     Raises:
         PatchSieveError: the file cannot be written.
     """
-    text = _template().render(
+    text = page_template("drift.html").render(
         report=report,
         title=title,
         created=datetime.now().astimezone(),
@@ -80,15 +79,3 @@ def _caption(finding: Finding) -> str:
     change = change_in_words(finding)
     words = f"{finding.name}: {change}" if change else "look: the images as the backbone sees them"
     return f"{words} (drift)" if finding.drifted else words
-
-
-@cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("patchsieve.pictures"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("drift.html")
