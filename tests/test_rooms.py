@@ -37,7 +37,25 @@ OPTIONAL = {
     "faiss",
     "umap",
     "pyarrow",
-    "ray",
+    "onnxscript",
+    "openvino",
+    "cv2",
+    "paho",
+    "psycopg",
+}
+# Libraries that one room is made of: it may import them at the top, and no other room may at all.
+AT_HOME = {
+    "station": {
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "sqlalchemy",
+        "alembic",
+        "argon2",
+        "babel",
+        "prometheus_client",
+    },
+    "scaleout": {"ray"},
 }
 PICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -96,6 +114,13 @@ def test_a_room_uses_itself_and_the_rooms_above_it(path: Path) -> None:
 def test_nothing_optional_is_imported_on_the_way_in(path: Path) -> None:
     top = {name.split(".")[0] for name in imports(path, at_the_top_only=True)}
     assert not top & OPTIONAL
+
+
+@every_module
+def test_what_one_room_is_made_of_is_used_by_no_other(path: Path) -> None:
+    used = {name.split(".")[0] for name in imports(path)}
+    for room, libraries in AT_HOME.items():
+        assert room_of(path) == room or not used & libraries
 
 
 @every_module
