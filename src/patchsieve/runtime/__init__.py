@@ -1,0 +1,10 @@
+"""Runtime: models at work, from a `.sieve` file or from an exported folder without torch.
+
+In: a model on disk, and images as files, folders or uint8 RGB arrays `[H, W, 3]`. Out: the same `Result` whatever the
+model runs on: anomaly scores float32 `[N]`, anomaly maps float32 `[N, h, w]` in the model frame, verdicts, regions.
+Importing this room takes neither torch nor SciPy nor scikit-learn; what needs them imports them when it is called.
+"""
+
+from patchsieve.runtime.opening import Model, open_model
+
+__all__ = ["Model", "open_model"]
