@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from patchsieve.detectors import Detector, Result
+from patchsieve.decisions import Result
+from patchsieve.detectors import Detector
 from patchsieve.detectors.evidence import evidence
 from patchsieve.errors import BrokenImageError
 from patchsieve.evaluation import Evaluation

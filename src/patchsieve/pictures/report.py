@@ -113,6 +113,10 @@ def render(report: Report) -> str:
         return [report_row(i, report.scale, limit, pixels, outcome(i, limit)) for i in images]
 
     return page_template("report.html").render(
+        title=report.title,
+        created=report.created,
+        headline=" ".join(filter(None, (report.headline, _training_sentence(report)))),
+        notes=report.warnings,
         report=report,
         suspects=rows(report.suspects, suspect_outcome),
         worst=rows(report.worst, judged_outcome),

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from patchsieve.detectors import Detector, Result
+from patchsieve.decisions import Result
+from patchsieve.detectors import Detector
 from patchsieve.errors import BrokenImageError
 from patchsieve.features import Embeddings
 from patchsieve.images import ImageRecord, Mask, Pixels, decode, decode_mask

@@ -42,6 +42,7 @@ def write_drift_report(report: DriftReport, model: Detector, path: Path | str, *
         title=title,
         created=datetime.now().astimezone(),
         headline=headline(report),
+        notes=report.notes,
         sentences=sentences(report),
         causes=causes(report),
         findings=[(each, change_in_words(each)) for each in report.by_figure()],

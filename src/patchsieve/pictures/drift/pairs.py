@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from patchsieve.detectors import Detector, Result
+from patchsieve.decisions import Result
+from patchsieve.detectors import Detector
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.drift import DriftReport
 from patchsieve.images import ImageRecord, decode
