@@ -17,7 +17,8 @@ from time import perf_counter
 
 import numpy as np
 
-from patchsieve.detectors import Detector, PatchCore, Result, SoftPatch
+from patchsieve.decisions import Result
+from patchsieve.detectors import Detector, PatchCore, SoftPatch
 from patchsieve.detectors.maps import MapSmoother
 from patchsieve.evaluation import image_metrics, pixel_auroc, precision_at_n
 from patchsieve.features import Embeddings

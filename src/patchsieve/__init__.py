@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from patchsieve.errors import PatchSieveError
 
 if TYPE_CHECKING:
+    from patchsieve.decisions import Result
     from patchsieve.detectors import (
         SPADE,
         CFlow,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         PatchCore,
         PatchSVDD,
         QualitySoftPatch,
-        Result,
         SoftPatch,
         load,
     )
@@ -57,7 +57,7 @@ _HOMES = {
     "PatchCore": "patchsieve.detectors",
     "PatchSVDD": "patchsieve.detectors",
     "QualitySoftPatch": "patchsieve.detectors",
-    "Result": "patchsieve.detectors",
+    "Result": "patchsieve.decisions",
     "SPADE": "patchsieve.detectors",
     "SoftPatch": "patchsieve.detectors",
     "load": "patchsieve.detectors",

@@ -5,7 +5,7 @@ import pytest
 
 from patchsieve import PatchCore, load
 from patchsieve.bank import read_container, write_container
-from patchsieve.detectors import GOOD
+from patchsieve.decisions import GOOD
 
 
 def test_three_quarters_of_the_training_maps_stay_below_it(fitted):

@@ -14,8 +14,8 @@ from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable, write_text
 
 if TYPE_CHECKING:
-    from patchsieve.decisions import ImageRegions
-    from patchsieve.detectors import Detector, Result
+    from patchsieve.decisions import ImageRegions, Result
+    from patchsieve.detectors import Detector
     from patchsieve.images import ImageSet
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by fit.")]
@@ -53,9 +53,9 @@ def predict(
     device: Device = "auto",
 ) -> None:
     """Score images and hold them against the threshold. The CSV's columns are described in the manual."""
+    from patchsieve.decisions import REVIEW
     from patchsieve.detectors import load
     from patchsieve.detectors.judging import judgement
-    from patchsieve.detectors.result import REVIEW
     from patchsieve.images import read_images
 
     if out_dir is None and (overlays or maps):
@@ -161,7 +161,7 @@ def _writer(
     model: "Detector", out_dir: Path | None, overlays: bool, maps: MapsFormat | None
 ) -> "Callable[[Result], None]":
     """Return what writes the pictures of one batch."""
-    from patchsieve.detectors import GOOD
+    from patchsieve.decisions import GOOD
     from patchsieve.images import decode
     from patchsieve.pictures import FOUND_COLOUR, colour_scale, outline, overlay, place_map
     from patchsieve.pictures.files import file_name, write_npy, write_picture, write_tiff

@@ -14,7 +14,8 @@ from patchsieve.files import require_writable, write_text
 from patchsieve.images.marks import MARK_COLUMN
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import Detector, Result
+    from patchsieve.decisions import Result
+    from patchsieve.detectors import Detector
 
 _MOST_NAMED = 5
 # Wide enough for most captions.

@@ -18,7 +18,7 @@ from patchsieve.cli.console import out
 from patchsieve.cli.formats import RowsFormat
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import Result
+    from patchsieve.decisions import Result
 
 COLUMNS = ("image", "score", "threshold", "verdict", "peak_x", "peak_y", "seconds", "note")
 SKIPPED = "skipped"

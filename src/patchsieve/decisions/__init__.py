@@ -3,7 +3,7 @@
 In: anomaly scores float `[N]` of images that the scoring model has not seen, with labels (0 good, 1 defective `[N]`)
 or without. Out: thresholds on the same scale, as named operating points with their evidence; an image above a
 threshold is called defective. In: an anomaly map float32 `[h, w]` and a threshold on its scale. Out: the `Region`s
-above it, in pixels of the image.
+above it, in pixels of the image. A `Result` holds all of that for N images.
 """
 
 from patchsieve.decisions.costs import Costs
@@ -18,11 +18,15 @@ from patchsieve.decisions.labelled import PROFILES, LabelledThreshold, Purpose, 
 from patchsieve.decisions.points import FITTED, OperatingPoint, OperatingPoints
 from patchsieve.decisions.region_files import ImageRegions, coco_json, regions_json
 from patchsieve.decisions.regions import Region, find_regions, one_ring, polygon_area
+from patchsieve.decisions.result import DEFECT, GOOD, REVIEW, Result, peaks_of
 from patchsieve.decisions.review import review_band
 
 __all__ = [
+    "DEFECT",
     "FITTED",
+    "GOOD",
     "PROFILES",
+    "REVIEW",
     "Costs",
     "FalseAlarmThreshold",
     "ImageRegions",
@@ -31,6 +35,7 @@ __all__ = [
     "OperatingPoints",
     "Purpose",
     "Region",
+    "Result",
     "ScoreTail",
     "clopper_pearson",
     "coco_json",
@@ -38,6 +43,7 @@ __all__ = [
     "find_regions",
     "labelled_threshold",
     "one_ring",
+    "peaks_of",
     "polygon_area",
     "regions_json",
     "require_rate",

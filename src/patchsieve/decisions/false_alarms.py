@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from patchsieve.decisions.contamination import Sifted, centre_and_spread, sift
 from patchsieve.decisions.intervals import CONFIDENCE, clopper_pearson
@@ -150,6 +149,8 @@ class ScoreTail:
         mixture cannot tell from a long tail do not reach down there. They still push both up, so what lies far above
         is left out, once, and both are taken again.
         """
+        from scipy.special import ndtri  # what only decides has no SciPy
+
         logarithms = np.log(self.sifted.scores)
         centre, spread = centre_and_spread(logarithms)
         centre, spread = centre_and_spread(logarithms[logarithms <= centre + _FAR * spread])
@@ -163,6 +164,8 @@ class ScoreTail:
         statistic and where it hardly depends on the sample. What is uncertain of their number, since it is not known
         which of them are good, is added at the upper end; where it is doubtful that any is defective, all above count.
         """
+        from scipy.special import ndtri
+
         above = self.sifted.weights[self.sifted.scores > score]
         count, images = float(above.sum()), self.sifted.images
         unsure = float(ndtri((1 + confidence) / 2)) * sqrt(float((above * (1 - above)).sum()))

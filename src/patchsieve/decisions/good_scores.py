@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammainccinv, gammaincinv, gammaln, ndtri
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,6 +27,8 @@ def log_density(w: Floats, shape: float) -> Floats:
     """Return the log density of the standardised log-gamma with shape Q."""
     if abs(shape) < _NORMAL:
         return log_normal_density(w)
+    from scipy.special import gammaln  # what only decides has no SciPy
+
     a = shape**-2
     constant = float(np.log(abs(shape)) + a * np.log(a) - gammaln(a))
     return constant + a * (shape * w - _exp(shape * w))
@@ -49,6 +50,8 @@ class GoodScores:
 
     def score_above(self, rate: float) -> float:
         """Return the score that the share `rate` of good images is above, 0 < rate < 1."""
+        from scipy.special import gammainccinv, gammaincinv, ndtri
+
         if abs(self.shape) < _NORMAL:
             w = -float(ndtri(rate))
         else:

@@ -1,7 +1,5 @@
 """Intervals of shares: what counts among a number of images say about all images to come."""
 
-from scipy.stats import beta
-
 CONFIDENCE = 0.9
 
 
@@ -16,6 +14,8 @@ def clopper_pearson(count: float, total: float, confidence: float = CONFIDENCE) 
         total: of how many; without any the interval is 0 to 1.
         confidence: 0 < confidence < 1.
     """
+    from scipy.stats import beta  # what only decides has no SciPy
+
     tail = (1 - confidence) / 2
     low = float(beta.ppf(tail, count, total - count + 1)) if count > 0 else 0.0
     high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0

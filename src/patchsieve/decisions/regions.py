@@ -6,15 +6,13 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+
+from patchsieve.decisions.labelling import label_regions
 
 Box = tuple[float, float, float, float]
 Ring = npt.NDArray[np.float64]
 # As in GeoJSON: the outer ring first, the rings of holes behind it.
 Polygon = tuple[Ring, ...]
-
-# Cells that touch at a corner belong to one region.
-_TOUCHING = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +58,10 @@ def find_regions(
         threshold: on the scale of the map.
         min_area: regions of a smaller area, in pixels of the image, are left out.
     """
-    labels, count = ndimage.label(anomaly_map > threshold, _TOUCHING)
+    labels, windows = label_regions(anomaly_map > threshold)
     regions = [
         _region(anomaly_map, labels == number, window, box, size, threshold)
-        for number, window in enumerate(ndimage.find_objects(labels, count), start=1)
+        for number, window in enumerate(windows, start=1)
     ]
     worth = [region for region in regions if region.area >= min_area]
     return tuple(sorted(worth, key=lambda region: -region.peak_score))

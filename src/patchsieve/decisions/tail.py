@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.stats import genpareto
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,6 +29,8 @@ class ParetoTail:
 
     def score_above(self, rate: float) -> float:
         """Return the score that the share `rate` of good images is above, 0 < rate <= `rate` of the tail."""
+        from scipy.stats import genpareto  # what only decides has no SciPy
+
         return self.start + float(genpareto.isf(rate / self.rate, self.shape, scale=self.scale))
 
 
@@ -47,6 +47,8 @@ def fit_tail(peaks: Floats, weights: Floats, start: float, rate: float) -> Paret
         start: the peak threshold.
         rate: share of good images above it.
     """
+    from scipy.optimize import minimize
+
     excess = peaks - start
     mean = float(np.average(excess, weights=weights))
 
@@ -61,6 +63,8 @@ def fit_tail(peaks: Floats, weights: Floats, start: float, rate: float) -> Paret
 
 def negative_log_likelihood(excess: Floats, weights: Floats, scale: float, shape: float) -> float:
     """Return the penalised, weighted negative log-likelihood of exceedances > 0."""
+    from scipy.stats import genpareto
+
     if 1 + shape * excess.max() / scale <= 0:
         return 1e10
     logarithms = genpareto.logpdf(excess, shape, scale=scale)

@@ -1,7 +1,7 @@
 """Detectors: one file per system, one small interface.
 
-In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `Result` with anomaly scores `[N]`, anomaly maps
-`[N, h, w]` and verdicts; and a model file.
+In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `patchsieve.decisions.Result` with anomaly scores
+`[N]`, anomaly maps `[N, h, w]` and verdicts; and a model file.
 """
 
 from patchsieve.detectors.base import Detector
@@ -13,14 +13,11 @@ from patchsieve.detectors.patch_svdd import PatchSVDD
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.quality import QualitySoftPatch
 from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
-from patchsieve.detectors.result import DEFECT, GOOD, Result
 from patchsieve.detectors.softpatch import SoftPatch
 from patchsieve.detectors.spade import SPADE
 
 __all__ = [
-    "DEFECT",
     "DETECTORS",
-    "GOOD",
     "PRESETS",
     "SPADE",
     "CFlow",
@@ -31,7 +28,6 @@ __all__ = [
     "PatchCore",
     "PatchSVDD",
     "QualitySoftPatch",
-    "Result",
     "SoftPatch",
     "load",
     "make_detector",

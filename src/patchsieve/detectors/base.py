@@ -13,12 +13,11 @@ import torch
 from sklearn.base import BaseEstimator, clone
 
 from patchsieve.bank import read_container, write_container
-from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, require_rate
+from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, Result, peaks_of, require_rate
 from patchsieve.detectors import crossfit, header
 from patchsieve.detectors.budget import Budget, check_budget
 from patchsieve.detectors.judging import judgement, require_calibrated
 from patchsieve.detectors.maps import MapSmoother, highest
-from patchsieve.detectors.result import Result, peaks_of
 from patchsieve.detectors.training import TrainingRecord, require_variety
 from patchsieve.errors import ConfigError, ImagesError, ModelFileError
 from patchsieve.features import (

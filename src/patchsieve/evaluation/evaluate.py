@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.decisions import Costs
-from patchsieve.detectors import Detector, Result
+from patchsieve.decisions import Costs, Result
+from patchsieve.detectors import Detector
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.metrics import ImageMetrics, PixelMetrics, image_metrics, pixel_metrics
 from patchsieve.images import Mask, content_hash, decode_mask, read_images

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from patchsieve.progress import SILENT, Progress
 
 if TYPE_CHECKING:
-    from patchsieve.detectors import Result
+    from patchsieve.decisions import Result
 
 
 class Model(Protocol):

@@ -12,7 +12,8 @@ from time import perf_counter
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.detectors import Detector, Result, make_detector
+from patchsieve.decisions import Result
+from patchsieve.detectors import Detector, make_detector
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.bench.cells import Cell, CellResult, System
 from patchsieve.evaluation.bench.figures import figures

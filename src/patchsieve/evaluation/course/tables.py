@@ -12,7 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from patchsieve.detectors.result import DEFECT, GOOD
+from patchsieve.decisions import DEFECT, GOOD
 from patchsieve.files import write_text
 from patchsieve.images import Skipped
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.decisions import Region, find_regions
+from patchsieve.decisions.regions import Region, find_regions
 from patchsieve.images import Skipped
 from patchsieve.images.collection import ImageSet
 
