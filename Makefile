@@ -23,7 +23,7 @@ format: $(VENV)/.installed-dev
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) --editable .
+	$(PIP_INSTALL) --editable '.[learn]'
 	touch $@
 
 # The tests exercise every kind of backbone, so they need every extra.

@@ -13,7 +13,7 @@ model.save("line7.sieve")
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from patchsieve.errors import PatchSieveError
+from patchsieve.errors import MissingPackageError, PatchSieveError
 
 if TYPE_CHECKING:
     from patchsieve.decisions import Result
@@ -68,5 +68,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import on first use: what needs no torch shall not wait for it."""
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            if (missing := MissingPackageError.of(error)) is None:
+                raise
+            raise missing from error
     raise AttributeError(f"module 'patchsieve' has no attribute {name!r}")

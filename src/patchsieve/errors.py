@@ -5,7 +5,36 @@ file or value, and what to do next. The command line prints that text and exits 
 that escapes is a defect of ours and keeps its traceback.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+
+# Which extra brings what is imported under these names.
+_EXTRAS: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "efficientnet_lite_pytorch",
+            "jinja2",
+            "matplotlib",
+            "psutil",
+            "safetensors",
+            "scipy",
+            "sklearn",
+            "threadpoolctl",
+            "torch",
+        ),
+        "learn",
+    ),
+    **dict.fromkeys(("onnx", "onnxscript"), "export"),
+    "onnxruntime": "runtime",
+    "openvino": "openvino",
+    "cv2": "video",
+    "paho": "mqtt",
+    **dict.fromkeys(
+        ("alembic", "argon2", "babel", "fastapi", "multipart", "prometheus_client", "sqlalchemy", "uvicorn"),
+        "station",
+    ),
+    "psycopg": "postgres",
+}
 
 
 class PatchSieveError(Exception):
@@ -40,3 +69,15 @@ class BackboneError(PatchSieveError):
 
 class ModelFileError(PatchSieveError):
     """A model file is missing, cut short, damaged, of another version, or not ours; or cannot be written."""
+
+
+class MissingPackageError(PatchSieveError):
+    """What was asked for takes a package that an extra brings, and the extra is not installed."""
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> "MissingPackageError | None":
+        """Say in words what a failed import asks for; None where no extra of ours brings it."""
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            return None
+        return cls(f"this takes {package}, which is not installed: pip install 'patchsieve[{_EXTRAS[package]}]'")

@@ -3,7 +3,7 @@
 import sys
 
 from patchsieve.cli.console import err
-from patchsieve.errors import PatchSieveError
+from patchsieve.errors import MissingPackageError, PatchSieveError
 
 __all__ = ["main"]
 
@@ -19,6 +19,11 @@ def main() -> None:
         sys.exit(130)
     except PatchSieveError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        missing = MissingPackageError.of(error)
+        if missing is None:
+            raise
+        _fail(str(missing))
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
