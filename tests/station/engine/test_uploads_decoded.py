@@ -8,6 +8,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -128,18 +129,14 @@ def test_no_damage_of_a_file_is_more_than_a_broken_image(
     data = bytearray(FILES[name])
     place %= len(data)
     data[place : place + len(junk)] = junk
-    try:
-        upload = decoder.decode(bytes(data), name)
-    except BrokenImageError as error:
-        assert error.reason
-    else:
-        assert upload.pixels.ndim == 3
+    with suppress(BrokenImageError):
+        assert decoder.decode(bytes(data), name).pixels.ndim == 3
 
 
 def test_a_file_that_needs_more_memory_than_a_child_has_is_broken_and_the_child_goes_on() -> None:
     decoder = Decoder(processes=1, max_pixels=LIMIT, memory=32 * 2**20)
     try:
-        with pytest.raises(BrokenImageError, match="memory|decoder broke down"):
+        with pytest.raises(BrokenImageError, match=r"memory|decoder broke down"):
             decoder.decode(encoded(Image.new("RGB", (4400, 4400)), "PNG"), "bomb.png")
         assert decoder.decode(FILES["plain.png"], "next.png").format == "PNG"
     finally:
