@@ -1,12 +1,13 @@
 """The station's machinery: what happens to images and models, without a word about stores or pages.
 
 Bytes of an upload come in; `Decoder` makes pixels uint8 RGB `[H, W, 3]` of them in child processes. `ModelPool` holds
-the active model of each line and scores pixels in small batches, as many at a time as it has places for: out come `Scored`
-images. `EventHub` tells everyone who watches. `JobRunner` runs long work, fits, in processes of its own.
+the active model of each line and scores pixels in small batches, as many at a time as it has places for: out come
+`Scored` images. `EventHub` tells everyone who watches. `JobProcess` is long work, a fit, in a process of its own.
 """
 
 from patchsieve.station.engine.batching import Scored, Ticket
 from patchsieve.station.engine.decoding import DecodedUpload, Decoder
+from patchsieve.station.engine.events import EventHub
 from patchsieve.station.engine.pool import Accepted, ModelPool, Serving
 
-__all__ = ["Accepted", "DecodedUpload", "Decoder", "ModelPool", "Scored", "Serving", "Ticket"]
+__all__ = ["Accepted", "DecodedUpload", "Decoder", "EventHub", "ModelPool", "Scored", "Serving", "Ticket"]

@@ -62,7 +62,7 @@ class Ticket:
 
 
 class Places:
-    """Places in a batcher's queue, taken before the work of decoding is begun. Those not used are given back at the end.
+    """Places in a batcher's queue, taken before the work of decoding is begun; the unused are given back at the end.
 
     Attributes:
         batcher: whose. It scores what was accepted even if another model takes its line meanwhile.
