@@ -34,10 +34,16 @@ application. `passwords` and `secrets` hash, `throttling` slows guessing down, `
 """
 
 from patchsieve.station.security.access import require
+from patchsieve.station.security.cookies import forget_cookie, set_cookie
 from patchsieve.station.security.guard import Gatekeeper, Guard
 from patchsieve.station.security.headers import SECURITY_HEADERS, SecurityHeaders
 from patchsieve.station.security.installing import install, require_safe_start
-from patchsieve.station.security.passwords import hash_password, password_fits, require_good_password
+from patchsieve.station.security.passwords import (
+    hash_password,
+    password_fits,
+    password_is_outdated,
+    require_good_password,
+)
 from patchsieve.station.security.redirects import safe_next
 from patchsieve.station.security.roles import Role
 from patchsieve.station.security.secrets import csrf_of, hash_secret, new_secret
@@ -54,13 +60,16 @@ __all__ = [
     "SecurityHeaders",
     "Visitor",
     "csrf_of",
+    "forget_cookie",
     "hash_password",
     "hash_secret",
     "install",
     "new_secret",
     "password_fits",
+    "password_is_outdated",
     "require",
     "require_good_password",
     "require_safe_start",
     "safe_next",
+    "set_cookie",
 ]

@@ -60,7 +60,7 @@ def password_fits(password: str, password_hash: str | None) -> bool:
     return fits and password_hash is not None
 
 
-def outdated(password_hash: str) -> bool:
+def password_is_outdated(password_hash: str) -> bool:
     """Say whether a hash was made with weaker parameters than today's, and should be made anew at the next login."""
     return _hasher.check_needs_rehash(password_hash)
 
