@@ -26,7 +26,7 @@ class DecodedUpload:
 
     Attributes:
         pixels: uint8 RGB `[H, W, 3]`, upright.
-        format: "PNG", "JPEG", "TIFF", ... by content, whatever the upload was called.
+        format: by content, whatever the upload was called, as `patchsieve.images.opening.FORMATS` names it.
     """
 
     pixels: Pixels
@@ -181,7 +181,7 @@ def _asked(process: subprocess.Popen[bytes], data: bytes, name: str, max_pixels:
     if channels != 3 or not 0 < height * width <= max_pixels:
         raise ValueError(f"the decoder speaks of pixels of shape {answer['shape']}")
     pixels = np.empty((height, width, 3), np.uint8)
-    _read_into(process.stdout, memoryview(pixels).cast("B"))
+    _read_into(process.stdout, pixels.data.cast("B"))
     return DecodedUpload(pixels, str(answer["format"]))
 
 

@@ -19,7 +19,7 @@ from typing import IO
 from patchsieve.errors import BrokenImageError
 from patchsieve.images.collection import Pixels
 from patchsieve.images.decoding import pixels_of
-from patchsieve.images.opening import header_of, in_words, open_header
+from patchsieve.images.opening import FORMATS, in_words, open_header
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
@@ -49,15 +49,15 @@ def _decoded(data: bytes, name: str, max_pixels: int) -> tuple[Pixels, str]:
     if not data:
         raise BrokenImageError(path, "an empty file (0 bytes)")
     image = open_header(BytesIO(data), path, max_pixels)
-    kind = header_of(image).format
-    with in_words(path, kind or "image"):
+    kind = next(name for name, magic, _ in FORMATS if magic.match(data))
+    with in_words(path, image.format or "image"):
         return pixels_of(image), kind
 
 
 def _answer(answers: IO[bytes], head: dict[str, object], pixels: Pixels | None = None) -> None:
     answers.write(json.dumps(head).encode() + b"\n")
     if pixels is not None:
-        answers.write(memoryview(pixels).cast("B"))
+        answers.write(pixels.data.cast("B"))
     answers.flush()
 
 

@@ -113,8 +113,8 @@ class EventHub:
         """Yield events as text/event-stream, until the watcher goes or the hub is closed.
 
         Args:
-            last_event_id: the last one that the watcher has: what came after it follows first, or an event `MISSED` where
-                that is not known any more. None for those who want new ones only.
+            last_event_id: the last one that the watcher has: what came after it follows first, or an event `MISSED`
+                where that is not known any more. None for those who want new ones only.
             line_id: events of this line and of all lines; None for all events.
         """
         watcher = self._joined(last_event_id, line_id)
