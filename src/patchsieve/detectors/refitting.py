@@ -156,7 +156,7 @@ def refit(
         embedded=int((fresh.training_.seconds > 0).sum()),
         embedding_seconds=fresh.timings_["embedding"],
         seconds=perf_counter() - started,
-        moves=_moves(model, fresh),
+        moves=moves_between(model, fresh),
     )
 
 
@@ -227,7 +227,8 @@ def _hash(record: ImageRecord) -> str | None:
         return None
 
 
-def _moves(before: Detector, after: Detector) -> tuple[Move, ...]:
+def moves_between(before: Detector, after: Detector) -> tuple[Move, ...]:
+    """Return how the training images that two models have in common rank now, as `Changes.moves` lists them."""
     old, new = (
         dict(zip(model.training_.images.names, model.training_.scores.tolist(), strict=True))
         for model in (before, after)
