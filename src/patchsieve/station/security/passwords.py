@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from patchsieve.station.errors import Busy, Invalid
+from patchsieve.station.languages import said
 from patchsieve.station.security.secrets import new_secret
 
 SHORTEST = 10
@@ -27,11 +28,11 @@ def require_good_password(password: str, name: str) -> None:
         Invalid: too short, too long, or the name itself.
     """
     if len(password) < SHORTEST:
-        raise Invalid(f"the password is too short: take {SHORTEST} characters or more")
+        raise Invalid(said("the password is too short: take %(count)s characters or more", count=SHORTEST))
     if len(password) > LONGEST:
-        raise Invalid(f"the password is too long: take at most {LONGEST} characters")
+        raise Invalid(said("the password is too long: take at most %(count)s characters", count=LONGEST))
     if _normalised(password).casefold() == _normalised(name).casefold():
-        raise Invalid("the password is the name: take another one")
+        raise Invalid(said("the password is the name: take another one"))
 
 
 def hash_password(password: str) -> str:
@@ -71,7 +72,8 @@ class _Place:
     def __enter__(self) -> None:
         if not _room.acquire(timeout=_PATIENCE):
             raise Busy(
-                "too many people are logging in at this moment; try again in some seconds", retry_after=5
+                said("too many people are logging in at this moment; try again in some seconds"),
+                retry_after=5,
             )
 
     def __exit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from patchsieve.station.errors import Busy
+from patchsieve.station.languages import said
 
 FORGOTTEN_AFTER = 15 * 60.0  # seconds without a failure
 LONGEST_WAIT = 5 * 60.0  # seconds
@@ -42,7 +43,12 @@ class LoginThrottle:
             now = self._clock()
             wait = max(self._wait(key, free, now) for key, free in _keys(name, address))
             if wait > 0:
-                raise Busy("too many failed logins; wait and try again", retry_after=int(wait) + 1)
+                raise Busy(
+                    said(
+                        "too many failed logins: wait %(count)s seconds, then try again", count=int(wait) + 1
+                    ),
+                    retry_after=int(wait) + 1,
+                )
             for key, _ in _keys(name, address):
                 self._count(key, now)
 

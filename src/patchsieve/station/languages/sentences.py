@@ -1,0 +1,39 @@
+"""Sentences that are made before it is known in which language they will be read."""
+
+from typing import Any
+
+from patchsieve.station.languages.language import spoken_now
+
+
+class Said(str):
+    """An English sentence that remembers what it was made of, so that a page can say it in another language."""
+
+    __slots__ = ("template", "values")
+
+    template: str
+    values: dict[str, Any]
+
+
+def said(template: str, **values: Any) -> str:
+    """Return an English sentence; `translated` can say it in the language of a page.
+
+    Args:
+        template: with ``%(name)s`` where a value stands. It is what the catalogues translate.
+        values: what stands there; one that was `said` itself is translated too.
+    """
+    sentence = Said(template % values)
+    sentence.template = template
+    sentence.values = values
+    return sentence
+
+
+def translated(what: str | BaseException) -> str:
+    """Return a sentence, or an error's, in the language that is spoken; as it is where it was not `said`."""
+    text = what.args[0] if isinstance(what, BaseException) and what.args else what
+    if isinstance(text, Said):
+        values = {
+            name: translated(value) if isinstance(value, Said) else value
+            for name, value in text.values.items()
+        }
+        return spoken_now().gettext(text.template) % values
+    return spoken_now().gettext(str(text))
