@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from patchsieve.station.errors import Forbidden
+from patchsieve.station.languages import said
 from patchsieve.station.security.guard import SAFE_METHODS, Seen
 from patchsieve.station.security.roles import Role
 from patchsieve.station.security.secrets import csrf_of, same_secret
@@ -30,7 +31,7 @@ class Required:
         seen: Seen = request.state.seen
         if not seen.visitor.may(self.role):
             assert self.role is not None
-            raise Forbidden(f"this is for the role {self.role.value}, and {_who(seen.visitor)}")
+            raise Forbidden(_missing(self.role, seen.visitor))
         if request.method not in SAFE_METHODS and seen.needs_csrf:
             await _check_csrf(request, seen)
         return seen.visitor
@@ -49,9 +50,16 @@ async def _check_csrf(request: Request, seen: Seen) -> None:
         given = field if isinstance(field, str) else None
     if given is None or not seen.cookie or not same_secret(given, csrf_of(seen.cookie)):
         raise Forbidden(
-            "this page was open for too long, or the request came from elsewhere: load the page again"
+            said("this page was open for too long, or the request came from elsewhere: load the page again")
         )
 
 
-def _who(visitor: Visitor) -> str:
-    return f"{visitor.name} is {visitor.role.value}" if visitor.role else "nobody is logged in"
+def _missing(role: Role, visitor: Visitor) -> str:
+    if visitor.role is None:
+        return said("this is for the role %(wanted)s, and nobody is logged in", wanted=role.word)
+    return said(
+        "this is for the role %(wanted)s, and %(name)s has the role %(role)s",
+        wanted=role.word,
+        name=visitor.name,
+        role=visitor.role.word,
+    )
