@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from patchsieve.station.errors import Conflict, Invalid, NotFound, Unauthenticated
+from patchsieve.station.languages import said
 from patchsieve.station.security import (
     LoginThrottle,
     Role,
@@ -84,16 +85,21 @@ class Accounts:
         name = _normalised(name)
         if not _NAME.fullmatch(name) or name in _RESERVED:
             raise Invalid(
-                "a user's name has 1 to 64 letters, digits, dots, hyphens, underscores or at-signs, and is none of "
-                + ", ".join(sorted(_RESERVED))
+                said(
+                    "a user's name has 1 to 64 letters, digits, dots, hyphens, underscores or at-signs, and is none "
+                    "of %(reserved)s",
+                    reserved=", ".join(sorted(_RESERVED)),
+                )
             )
         require_good_password(password, name)
         password_hash = hash_password(password)
         with self._store.writing() as session:
             if session.scalar(select(UserRow.id).where(UserRow.name == name)) is not None:
-                raise Conflict(f"there is a user {name} already")
+                raise Conflict(said("there is a user %(name)s already", name=name))
             if role is not Role.ENGINEER and session.scalar(select(UserRow.id).limit(1)) is None:
-                raise Invalid("the first user has to be an engineer: with users, nobody else may add more")
+                raise Invalid(
+                    said("the first user has to be an engineer, since only engineers may add others")
+                )
             row = UserRow(name=name, role=role.value, password_hash=password_hash)
             session.add(row)
             record(session, by, "user.add", name, after={"role": role.value})
@@ -228,7 +234,7 @@ class Accounts:
         with self._store.reading() as session:
             row = session.scalar(select(UserRow).where(UserRow.name == name, UserRow.disabled_at.is_(None)))
         if not password_fits(password, row.password_hash if row else None) or row is None:
-            raise Unauthenticated("the name or the password is wrong")
+            raise Unauthenticated(said("the name or the password is wrong"))
         self._throttle.succeeded(name, address)
         if password_is_outdated(row.password_hash):
             with self._store.writing() as session:
@@ -243,7 +249,7 @@ def _normalised(name: str) -> str:
 def _find(session: Session, name: str) -> UserRow:
     row = session.scalar(select(UserRow).where(UserRow.name == _normalised(name)))
     if row is None:
-        raise NotFound(f"there is no user {name:.64}")
+        raise NotFound(said("there is no user %(name)s", name=name[:64]))
     return row
 
 
@@ -253,7 +259,7 @@ def _keep_an_engineer(session: Session, but_for: UserRow) -> None:
         UserRow.role == Role.ENGINEER.value, UserRow.disabled_at.is_(None), UserRow.id != but_for.id
     )
     if but_for.role == Role.ENGINEER.value and not session.scalar(others):
-        raise Conflict(f"{but_for.name} is the last engineer: make somebody else one first")
+        raise Conflict(said("%(name)s is the last engineer: make somebody else one first", name=but_for.name))
 
 
 def _end_logins(session: Session, user: UserRow) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from patchsieve.station.errors import Conflict, Invalid, NotFound
+from patchsieve.station.languages import said
 from patchsieve.station.security import Role, Visitor, hash_secret, new_secret
 from patchsieve.station.services.audit import record
 from patchsieve.station.store import Store
@@ -48,13 +49,20 @@ class Tokens:
         name = name.strip()
         if not name or len(name) > _LONGEST_NAME or not name.isprintable():
             raise Invalid(
-                f"a token's name has 1 to {_LONGEST_NAME} characters, such as the program that uses it"
+                said(
+                    "a token's name has 1 to %(count)s characters: say which program uses it",
+                    count=_LONGEST_NAME,
+                )
             )
         secret = new_secret(PREFIX)
         with self._store.writing() as session:
             in_use = select(TokenRow).where(TokenRow.name == name, TokenRow.revoked_at.is_(None))
             if session.scalar(in_use) is not None:
-                raise Conflict(f"there is a token {name} already: revoke it first, or take another name")
+                raise Conflict(
+                    said(
+                        "there is a token %(name)s already: revoke it first, or take another name", name=name
+                    )
+                )
             row = TokenRow(name=name, role=role.value, token_hash=hash_secret(secret), by=by)
             session.add(row)
             record(session, by, "token.create", name, after={"role": role.value})
@@ -76,7 +84,7 @@ class Tokens:
         with self._store.writing() as session:
             row = session.get(TokenRow, token_id)
             if row is None:
-                raise NotFound("there is no such token")
+                raise NotFound(said("there is no such token"))
             if row.revoked_at is None:
                 row.revoked_at = now()
                 record(session, by, "token.revoke", row.name, before={"role": row.role})
