@@ -2,12 +2,28 @@
 
 Bytes of an upload come in; `Decoder` makes pixels uint8 RGB `[H, W, 3]` of them in child processes. `ModelPool` holds
 the active model of each line and scores pixels in small batches, as many at a time as it has places for: out come
-`Scored` images. `EventHub` tells everyone who watches. `JobProcess` is long work, a fit, in a process of its own.
+`Scored` images. `EventHub` tells everyone who watches. `JobRunner` makes new
+versions of models in processes of their own: a `FitRequest` goes in, a `FitResult` and a model file come out.
 """
 
 from patchsieve.station.engine.batching import Scored, Ticket
 from patchsieve.station.engine.decoding import DecodedUpload, Decoder
 from patchsieve.station.engine.events import EventHub
+from patchsieve.station.engine.fit_forms import FitRequest, FitResult
+from patchsieve.station.engine.jobs import JobEnd, JobRunner
 from patchsieve.station.engine.pool import Accepted, ModelPool, Serving
 
-__all__ = ["Accepted", "DecodedUpload", "Decoder", "EventHub", "ModelPool", "Scored", "Serving", "Ticket"]
+__all__ = [
+    "Accepted",
+    "DecodedUpload",
+    "Decoder",
+    "EventHub",
+    "FitRequest",
+    "FitResult",
+    "JobEnd",
+    "JobRunner",
+    "ModelPool",
+    "Scored",
+    "Serving",
+    "Ticket",
+]
