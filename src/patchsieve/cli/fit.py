@@ -9,13 +9,13 @@ import typer
 
 from patchsieve.cli import settings
 from patchsieve.cli.console import out, progress_bars, say, seconds_in_words, size_in_words, warn
+from patchsieve.cli.fit_plan import show_plan
 from patchsieve.cli.formats import SYSTEMS, CacheType, Device, Layout, Strict
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector
-    from patchsieve.detectors.plan import Plan
     from patchsieve.images import ImageSet
 
 Folder = Annotated[
@@ -54,9 +54,16 @@ def fit(
     ] = None,
     layers: Annotated[str | None, typer.Option(help="Names of layers, separated by commas.")] = None,
     image_size: Annotated[
-        str | None, typer.Option(help="Pixels after resizing, 256 or HEIGHTxWIDTH.")
+        str | None, typer.Option(help="Pixels after resizing, 256 or HEIGHTxWIDTH, or native.")
     ] = None,
     crop: Annotated[str | None, typer.Option(help="Pixels of the centre crop, or none.")] = None,
+    tile: Annotated[
+        str | None,
+        typer.Option(help="Look at images in tiles of so many pixels, in their own size unless told: 512."),
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Pixels that neighbouring tiles have in common; default 64.")
+    ] = None,
     precision: Annotated[
         str | None, typer.Option(help="Of the backbone: float32 (default) or bfloat16.")
     ] = None,
@@ -107,7 +114,9 @@ def fit(
         "coreset_ratio": coreset_ratio,
         "backbone": backbone,
         "layers": None if layers is None else settings.layers(layers),
-        "image_size": None if image_size is None else settings.size(image_size),
+        "image_size": None if image_size is None else settings.image_size(image_size),
+        "tile": None if tile is None else settings.size(tile),
+        "tile_overlap": overlap,
         "precision": precision,
         "false_alarms": false_alarms,
         "seed": seed,
@@ -121,7 +130,10 @@ def fit(
     if bank_size is not None:
         given["bank_size"] = settings.bank_size(bank_size)
     given = settings.joined(given, settings.assigned(assignments or []))
-    model = build_detector(settings.merged(given, config, preset))
+    chosen = settings.merged(given, config, preset)
+    if overlap is not None and chosen.get("tile") is None:
+        raise typer.BadParameter("only tiles overlap: give --tile, too", param_hint="--overlap")
+    model = build_detector(chosen)
     if print_config:
         out.print(config_text(model), end="")
         return
@@ -199,11 +211,11 @@ def fit_and_report(
     from patchsieve.pictures import NextStep, model_report, write_report
 
     started = perf_counter()
-    extractor = model.make_extractor()
+    extractor = model.make_extractor(images)
     plan = plan_fit(model, extractor, len(images))
     kept = not plan.in_memory or isinstance(model, TrainedDetector)
     waiting = out_file.with_name(f"{out_file.name}.embeddings") if kept and cache is None else None
-    _show_plan(plan, cache or waiting)
+    show_plan(plan, cache or waiting)
     with progress_bars() as progress:
         model.fit(
             images,
@@ -265,32 +277,3 @@ def tell_training(model: "Detector") -> None:
     point = model.operating_points_[None]
     for words in point.words:
         say(f"  {words}")
-
-
-def _show_plan(plan: "Plan", folder: Path | None) -> None:
-    height, width, channels = plan.shape
-    rows = [("images", f"{plan.images}, each {height} x {width} patches of {channels} channels")]
-    if plan.bank:
-        rows.append(("memory bank", f"about {plan.bank:,} patches{_exactness(plan)}"))
-    rows += [(what, size_in_words(size)) for what, size in plan.stages if size]
-    budget, free = size_in_words(plan.budget), size_in_words(plan.available)
-    rows.append(("memory at most", f"{size_in_words(plan.peak)}; the budget is {budget}, {free} are free"))
-    if folder is not None:
-        rows.append(("embeddings on disk", f"at most {size_in_words(plan.embedding_bytes)}, in {folder}"))
-    left = "" if folder is None else ", less for images that are on disk already"
-    rows.append(("embedding", f"about {seconds_in_words(plan.embedding_seconds)} on this machine{left}"))
-    # No table: it would break long lines, and a folder's name in the middle.
-    indent = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        say(f"{name:{indent}}  {text}")
-    if not plan.fits:
-        warn(
-            "this may not fit into memory: use a smaller --bank-size, a smaller --image-size, fewer images, "
-            "or in padim fewer channels"
-        )
-
-
-def _exactness(plan: "Plan") -> str:
-    if plan.shards == 1:
-        return ""
-    return f", chosen in {plan.shards} shards: close to the greedy choice, not the same; more memory makes it exact"

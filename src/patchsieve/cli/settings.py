@@ -130,6 +130,21 @@ def size(text: str) -> int | tuple[int, int]:
     return int(parts[0]) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
+def image_size(text: str) -> int | tuple[int, int] | str:
+    """Read a size, or "native" for that of the images. Raises `ConfigError`."""
+    if text.lower() == "native":
+        return "native"
+    try:
+        return size(text)
+    except ConfigError as error:
+        raise ConfigError(f"{error}, nor native for the size of the images") from error
+
+
+def tile(text: str) -> int | tuple[int, int] | None:
+    """Read a size, or "none" for whole images. Raises `ConfigError`."""
+    return None if text.lower() == "none" else size(text)
+
+
 def crop(text: str) -> int | tuple[int, int] | None:
     """Read a size, or "none" for no crop. Raises `ConfigError`."""
     return None if text.lower() == "none" else size(text)
@@ -170,7 +185,8 @@ def memory(text: str) -> int:
 
 # A configuration file and --set may spell these as the flags do: `crop: none`, `image_size: 256x320`.
 _SPELT: dict[str, Callable[[str], Any]] = {
-    "image_size": size,
+    "image_size": image_size,
+    "tile": tile,
     "grid": size,
     "crop": crop,
     "bank_size": bank_size,

@@ -162,7 +162,7 @@ class BankDetector(Detector, ABC):
         """
         require_calibrated(self)
         if isinstance(images, Embeddings):
-            found, batches = images.images, images.batches(self.batch_size)
+            found, batches = images.images, images.batches(self.extractor_.images_at_once)
         else:
             given = read_images(images)
             found = given.where(lambda record: record.defective is not False)

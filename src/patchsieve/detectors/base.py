@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, clone
 
 from patchsieve.bank import read_container, write_container
 from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, Result, peaks_of, require_rate
-from patchsieve.detectors import crossfit, header
+from patchsieve.detectors import crossfit, frames, header
 from patchsieve.detectors.budget import Budget, check_budget
 from patchsieve.detectors.judging import judgement, require_calibrated
 from patchsieve.detectors.maps import MapSmoother, highest
@@ -45,19 +45,23 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         system: the detector's name in configurations, on the command line and in model files.
         backbone: name of the frozen network; see `patchsieve.features.make_backbone`.
         layers: its layers, None for the backbone's default.
-        image_size: pixels after resizing: one number for a square, or (height, width).
+        image_size: pixels after resizing: one number for a square, or (height, width); ``native`` for the size that
+            most of the training images have.
         crop: pixels of the centre crop after resizing, None to keep the whole image.
         patch_size: side of the neighbourhood that a patch feature averages.
         patch_stride: step between patches.
         dims: width of the patch features, None to keep all channels.
         grid: patches along height and width, None for as many as the finest layer has.
         precision: of the backbone's arithmetic, ``float32`` or ``bfloat16``; see `make_backbone`.
+        tile: pixels of the tiles that images larger than one go through the backbone in: one number for squares, or
+            (height, width); None to run images whole.
+        tile_overlap: what neighbouring tiles have in common at least, in pixels.
         sigma: smoothing of the anomaly map, in pixels of the model frame.
         false_alarms: share of good images that may be above the threshold.
         folds: of the cross-fitting that scores each training image by a model that has not seen it.
         seed: of everything random.
         device: ``cpu``, ``cuda``, ``cuda:1``, ... or ``auto``.
-        batch_size: images per forward pass.
+        batch_size: images per forward pass; where images are tiled, tiles.
         memory_budget: bytes that a fit may take; None for half of the machine's memory, or of its GPU's.
         extractor_: turns images into features like those the model was fitted on.
         training_: the training images with their out-of-sample scores and maps.
@@ -71,13 +75,15 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
 
     backbone: str = "efficientnet_lite0"
     layers: Sequence[str] | None = None
-    image_size: int | tuple[int, int] = 256
+    image_size: int | tuple[int, int] | Literal["native"] = 256
     crop: int | tuple[int, int] | None = 224
     patch_size: int = 3
     patch_stride: int = 1
     dims: int | None = None
     grid: int | tuple[int, int] | None = None
     precision: str = "float32"
+    tile: int | tuple[int, int] | None = None
+    tile_overlap: int = 64
     sigma: float = 4.0
     false_alarms: float = 0.01
     folds: int = 3
@@ -173,7 +179,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         They stay in memory where the budget allows it; else they are read from the cache or from a temporary file.
         """
         chosen = distinct(read_images(images).train)
-        extractor = extractor or self.make_extractor()
+        extractor = extractor or self.make_extractor(chosen)
         kept = self.budget(extractor.device).keeps(len(chosen) * extractor.image_bytes)
         if kept and cache is None:
             return extractor.embed(chosen, strict=strict, progress=progress)
@@ -184,23 +190,28 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """Return the memory that a fit on `device` may take."""
         return Budget.of(self.memory_budget, device)
 
-    def make_extractor(self) -> FeatureExtractor:
+    def make_extractor(self, images: ImageSet | None = None) -> FeatureExtractor:
         """Build the feature extractor of this configuration.
+
+        Args:
+            images: to learn from; needed where `image_size` is theirs.
 
         Raises:
             BackboneError: the backbone is not available here.
-            ConfigError: a setting cannot work.
+            ConfigError: a setting cannot work, or the images have no common size where they need one.
         """
         return make_extractor(
             backbone=self.backbone,
             layers=self.layers,
-            image_size=self.image_size,
+            image_size=frames.image_size(self.image_size, images),
             crop=self.crop,
             patch_size=self.patch_size,
             patch_stride=self.patch_stride,
             dims=self.dims,
             grid=self.grid,
             precision=self.precision,
+            tile=self.tile,
+            tile_overlap=self.tile_overlap,
             device=self.device,
             batch_size=self.batch_size,
         )
@@ -253,7 +264,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """Score batch by batch, in memory that does not grow with their number. See `predict`."""
         judged = judgement(self, operating_point, review)
         if isinstance(images, Embeddings):
-            found, batches = images.images, images.batches(self.batch_size)
+            found, batches = images.images, images.batches(self.extractor_.images_at_once)
         else:
             found = read_images(images)
             batches = self.extractor_.batches(found, strict=strict, progress=progress, title="scoring")
@@ -394,6 +405,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             raise ConfigError(f"sigma is {self.sigma}: it must be a number of pixels, 0 for no smoothing")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed is {self.seed}: it must be a whole number from 0 to {2**32 - 1}")
+        frames.check_tiles(self.image_size, self.crop, self.tile, self.tile_overlap)
         check_budget(self.memory_budget)
         require_rate(self.false_alarms)
 

@@ -14,6 +14,7 @@ from patchsieve.detectors.fusion import FUSIONS, Calibration, fuse, fuse_maps
 from patchsieve.detectors.parts import make_part, named, of_part
 from patchsieve.errors import ConfigError
 from patchsieve.features import EXTRACTION_SETTINGS, FeatureExtractor, PatchFeatures
+from patchsieve.images import ImageSet
 from patchsieve.images.preprocessing import Preprocessing
 from patchsieve.progress import SILENT, Progress
 
@@ -90,11 +91,11 @@ class Ensemble(Detector):
             for part in member.planned(images, [shapes[kind]])
         ]
 
-    def make_extractor(self) -> FeatureExtractor:
+    def make_extractor(self, images: ImageSet | None = None) -> FeatureExtractor:
         """See `Detector.make_extractor`: that of the first member, with those of the others beside it."""
         members = self.unfitted()
         kinds = _kinds(members)
-        first, *others = (members[kinds.index(kind)].make_extractor() for kind in range(max(kinds) + 1))
+        first, *others = (members[kinds.index(kind)].make_extractor(images) for kind in range(max(kinds) + 1))
         for other in others:
             if _seen(other.preprocessing) != _seen(first.preprocessing):
                 raise ConfigError(

@@ -9,7 +9,7 @@ import torch
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.base import Detector
 from patchsieve.detectors.budget import FIXED_BYTES, PATCH_BYTES
-from patchsieve.features import FeatureExtractor
+from patchsieve.features import FeatureExtractor, Tiling
 
 _FLOAT = 4
 
@@ -29,6 +29,7 @@ class Plan:
         budget: bytes that the fit may take.
         available: bytes free for the taking now.
         embedding_seconds: time to embed all images, from a forward pass just measured.
+        tiling: where the tiles of an image lie; None where images go through the backbone whole.
     """
 
     images: int
@@ -41,6 +42,7 @@ class Plan:
     budget: int
     available: int
     embedding_seconds: float
+    tiling: Tiling | None
 
     @property
     def peak(self) -> int:
@@ -95,12 +97,13 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
         stages=tuple(stages),
         budget=budget.total,
         available=psutil.virtual_memory().available,
-        embedding_seconds=images * _seconds_per_image(extractor, min(images, extractor.batch_size)),
+        embedding_seconds=images * _seconds_per_image(extractor, images),
+        tiling=extractor.tiling,
     )
 
 
-def _seconds_per_image(extractor: FeatureExtractor, batch_size: int) -> float:
-    return sum(_forward_seconds(part, batch_size) for part in extractor.parts)
+def _seconds_per_image(extractor: FeatureExtractor, images: int) -> float:
+    return sum(_forward_seconds(part, min(images, part.images_at_once)) for part in extractor.parts)
 
 
 def _forward_seconds(extractor: FeatureExtractor, batch_size: int) -> float:

@@ -12,6 +12,7 @@ from patchsieve.detectors.base import Detector
 from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
 from patchsieve.detectors.ensemble import Ensemble
+from patchsieve.detectors.frames import with_own_size
 from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patch_svdd import PatchSVDD
 from patchsieve.detectors.patchcore import PatchCore
@@ -82,7 +83,8 @@ def make_detector(name: str, settings: Mapping[str, Any] | None = None) -> Detec
 
     Args:
         name: a key of `DETECTORS`.
-        settings: constructor arguments by name, as YAML or the command line give them.
+        settings: constructor arguments by name, as YAML or the command line give them. With `tile` and no
+            `image_size`, images are looked at whole and in their own size.
 
     Raises:
         ConfigError: there is no such detector or setting, or a value is of the wrong kind.
@@ -90,7 +92,7 @@ def make_detector(name: str, settings: Mapping[str, Any] | None = None) -> Detec
     detector = DETECTORS.get(name)
     if detector is None:
         raise ConfigError(f"there is no detector {name!r}; choose one of {', '.join(DETECTORS)}")
-    settings = settings or {}
+    settings = with_own_size(settings or {})
     hints = get_type_hints(detector)
     known = [field.name for field in fields(detector)]
     for key in settings:

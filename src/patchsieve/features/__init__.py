@@ -19,6 +19,7 @@ from patchsieve.features.embeddings import Embeddings
 from patchsieve.features.extraction import FeatureExtractor
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.features.pooling import pooled
+from patchsieve.features.tiling import Tiling, check_tile
 
 __all__ = [
     "EXTRACTION_SETTINGS",
@@ -27,6 +28,8 @@ __all__ = [
     "FeatureExtractor",
     "PatchAggregation",
     "PatchFeatures",
+    "Tiling",
+    "check_tile",
     "choose_device",
     "embed_cached",
     "extractor_from_identity",

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from patchsieve.errors import ConfigError
-from patchsieve.features.backbones import make_backbone
+from patchsieve.features.backbones import Backbone, make_backbone
 from patchsieve.features.embedding import PatchAggregation
 from patchsieve.features.extraction import FeatureExtractor
+from patchsieve.features.tiling import check_tile
 from patchsieve.images.preprocessing import Preprocessing, Size
 
 
@@ -25,10 +26,14 @@ def make_extractor(
     dims: int | None = None,
     grid: int | Size | None = None,
     precision: str = "float32",
+    tile: int | Size | None = None,
+    tile_overlap: int = 64,
     device: str = "auto",
     batch_size: int = 16,
 ) -> FeatureExtractor:
     """Build the extractor for these settings, the backbone with its weights on the device.
+
+    A frame that is no larger than one tile is not tiled.
 
     Raises:
         ConfigError: a setting cannot work.
@@ -41,7 +46,16 @@ def make_extractor(
     aggregation = PatchAggregation(patch_size, patch_stride, dims, None if grid is None else _size(grid))
     place = choose_device(device)
     network.to(place)
-    return FeatureExtractor(network, preprocessing, aggregation, place, batch_size)
+    tiles = None if tile is None else _tiles(network, _size(tile), tile_overlap, preprocessing.frame)
+    return FeatureExtractor(
+        network,
+        preprocessing,
+        aggregation,
+        place,
+        batch_size,
+        tile=tiles,
+        tile_overlap=0 if tiles is None else tile_overlap,
+    )
 
 
 # The settings of a detector that decide about the features it learns from; where and in which batches they are made
@@ -54,7 +68,8 @@ EXTRACTION_SETTINGS = tuple(
 def identity(extractor: FeatureExtractor) -> dict[str, Any]:
     """Return, JSON-able, all that decides about the features: equal identities give equal features."""
     preprocessing, aggregation = extractor.preprocessing, extractor.aggregation
-    # No key where there are none: the caches of those that stand alone stay valid.
+    # No keys where there are none: the caches of those that stand alone, and of whole images, stay valid.
+    tiles = {"tile": list(extractor.tile), "tile_overlap": extractor.tile_overlap} if extractor.tile else {}
     others = {"others": [identity(other) for other in extractor.others]} if extractor.others else {}
     return {
         "backbone": extractor.backbone.name,
@@ -69,6 +84,7 @@ def identity(extractor: FeatureExtractor) -> dict[str, Any]:
         "dims": aggregation.dims,
         "grid": None if aggregation.grid is None else list(aggregation.grid),
         "precision": extractor.backbone.precision,
+        **tiles,
         **others,
     }
 
@@ -91,6 +107,8 @@ def extractor_from_identity(kept: Mapping[str, Any], *, device: str, batch_size:
         # Early files of version 0.1 do not name these two.
         grid=kept.get("grid"),
         precision=kept.get("precision", "float32"),
+        tile=kept.get("tile"),
+        tile_overlap=kept.get("tile_overlap", 0),
         device=device,
         batch_size=batch_size,
     )
@@ -116,6 +134,19 @@ def choose_device(name: str) -> torch.device:
         # torch asserts that it was built with CUDA before it raises anything else.
         raise ConfigError(f"the device {name!r} is not available here; use --device cpu or auto") from error
     return device
+
+
+def _tiles(network: Backbone, tile: Size, overlap: int, frame: Size) -> Size | None:
+    """Return the size of the tiles, None where the frame goes through the network whole."""
+    check_tile(tile, overlap)
+    only = network.input_size
+    if only is not None and tile != only:
+        raise ConfigError(
+            f"{network.name} takes images of {only[0]}x{only[1]} pixels only, not tiles of {tile[0]}x{tile[1]}: "
+            f"give tile={only[0]}" + ("" if only[0] == only[1] else f"x{only[1]}")
+        )
+    whole = frame[0] <= tile[0] and frame[1] <= tile[1]
+    return None if whole and only in (None, frame) else tile
 
 
 def _size(size: int | Sequence[int]) -> Size:

@@ -8,20 +8,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from math import prod
-from time import perf_counter
 
 import numpy as np
 import torch
 
-from patchsieve.errors import BrokenImageError, ImagesError
+from patchsieve.errors import ImagesError
 from patchsieve.features.backbones import Backbone
+from patchsieve.features.batches import Batch, Decoded
 from patchsieve.features.embedding import PatchAggregation
-from patchsieve.features.embeddings import Embeddings, as_rows, none_decoded
+from patchsieve.features.embeddings import Embeddings, none_decoded
 from patchsieve.features.patches import PatchFeatures
-from patchsieve.images.appearance import Appearance, measure_appearance
-from patchsieve.images.collection import ImageRecord, ImageSet, Skipped
+from patchsieve.features.tiling import Tiling, layer_strides
+from patchsieve.images.appearance import measure_appearance
+from patchsieve.images.collection import ImageRecord, ImageSet
 from patchsieve.images.decoding import decode
-from patchsieve.images.preprocessing import Preprocessing
+from patchsieve.images.preprocessing import Preprocessing, Size
 from patchsieve.parallel import start_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
@@ -41,9 +42,11 @@ class FeatureExtractor:
         preprocessing: from pixels to the network's input.
         aggregation: from feature maps to patch features.
         device: where the network runs.
-        batch_size: images per forward pass.
+        batch_size: images per forward pass; where images are tiled, tiles.
         others: extractors that embed the same images along with this one, each image decoded once for all; what
             is said of shapes and channels is of this one.
+        tile: (height, width) of the tiles that images are cut into, in pixels; None where they are run whole.
+        tile_overlap: what neighbouring tiles have in common at least, in pixels.
     """
 
     backbone: Backbone
@@ -52,6 +55,8 @@ class FeatureExtractor:
     device: torch.device
     batch_size: int = 16
     others: "tuple[FeatureExtractor, ...]" = ()
+    tile: Size | None = None
+    tile_overlap: int = 0
 
     @property
     def parts(self) -> "tuple[FeatureExtractor, ...]":
@@ -75,25 +80,81 @@ class FeatureExtractor:
         return widths if sum(widths) == self.shape[2] else None
 
     @cached_property
+    def images_at_once(self) -> int:
+        """How many images go through the backbones together: of tiled ones no more than `batch_size` tiles are."""
+        return min(max(1, each.batch_size // each._pieces) for each in (self, *self.others))
+
+    @cached_property
+    def tiling(self) -> Tiling | None:
+        """Where the tiles lie; None where images are run whole.
+
+        Raises:
+            ConfigError: the backbone cannot be run on such tiles.
+        """
+        if self.tile is None:
+            return None
+        cells = [(layer.shape[2], layer.shape[3]) for layer in self._empty_piece]
+        return Tiling.of(
+            self.preprocessing.frame,
+            self.tile,
+            self.tile_overlap,
+            layer_strides(self.tile, cells),
+            fixed=self.backbone.input_size is not None,
+        )
+
+    @cached_property
     @torch.inference_mode()
+    def _empty_piece(self) -> list[torch.Tensor]:
+        """What the backbone makes of an empty image, or tile: its shapes cannot be known before."""
+        return self.backbone(torch.zeros(1, 3, *(self.tile or self.preprocessing.frame), device=self.device))
+
+    @property
+    def _pieces(self) -> int:
+        """In how many pieces an image goes through the backbone."""
+        return 1 if self.tiling is None else len(self.tiling)
+
+    @property
     def _empty_layers(self) -> list[torch.Tensor]:
-        """What the backbone makes of an empty image: its shapes cannot be known before."""
-        return self.backbone(torch.zeros(1, 3, *self.preprocessing.frame, device=self.device))
+        """Layers of the shapes that those of an image have."""
+        if self.tiling is None or self.tile is None:
+            return self._empty_piece
+        grids = [self.tiling.grid(self.tile, (layer.shape[2], layer.shape[3])) for layer in self._empty_piece]
+        return [
+            torch.zeros(1, layer.shape[1], *grid, device=self.device)
+            for layer, grid in zip(self._empty_piece, grids, strict=True)
+        ]
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         """Return patch features float32 `[B, H, W, C]` of preprocessed images float32 `[B, 3, h, w]`."""
-        return self._start(batch, aside=False)()
+        return self.start(batch, aside=False)()
 
-    def _start(self, batch: torch.Tensor, *, aside: bool) -> Callable[[], torch.Tensor]:
+    def start(self, batch: torch.Tensor, *, aside: bool) -> Callable[[], torch.Tensor]:
         """Start the forward pass, beside other work or not, and return what waits for its features."""
         apart = self.backbone.concurrent and self.device.type == "cpu"
+        tiling = self.tiling
+        if tiling is not None:
+            most = min(self.batch_size, _BLOCK_IMAGES) if apart else self.batch_size
+            tiles = torch.split(tiling.cut(batch), most)
+            if not apart:
+                return lambda: self._stitched(tiling, [self._layers(block) for block in tiles])
+            layers = start_blocks(self._layers, tiles, self.device, aside=aside)
+            return lambda: self._stitched(tiling, layers())
         blocks = torch.split(batch, _BLOCK_IMAGES if apart else len(batch))
         done = start_blocks(self._forward, blocks, self.device, aside=aside and apart)
         return lambda: torch.cat(done())
 
     @torch.inference_mode()
+    def _layers(self, block: torch.Tensor) -> list[torch.Tensor]:
+        return self.backbone(block.to(self.device))
+
+    @torch.inference_mode()
     def _forward(self, block: torch.Tensor) -> torch.Tensor:
-        return self.aggregation(self.backbone(block.to(self.device)))
+        return self.aggregation(self._layers(block))
+
+    @torch.inference_mode()
+    def _stitched(self, tiling: Tiling, blocks: list[list[torch.Tensor]]) -> torch.Tensor:
+        """Return patch features from the layers of all tiles, those of some tiles in each block."""
+        return self.aggregation([tiling.stitch(torch.cat(layer)) for layer in zip(*blocks, strict=True)])
 
     def embed(self, images: ImageSet, *, strict: bool = False, progress: Progress = SILENT) -> Embeddings:
         """Embed a whole set into memory.
@@ -122,7 +183,7 @@ class FeatureExtractor:
         if not done:
             raise none_decoded(images, skipped)
         return Embeddings(
-            features=self._together([features[:done] for features in kinds]),
+            features=self.together([features[:done] for features in kinds]),
             images=images.with_records([record for part in parts for record in part.images]),
             sizes=np.concatenate([part.sizes for part in parts]),
             seconds=np.concatenate([part.seconds for part in parts]),
@@ -153,21 +214,22 @@ class FeatureExtractor:
             BrokenImageError: an image cannot be decoded and `strict` is set.
         """
         with ThreadPoolExecutor(_DECODING_THREADS) as pool, staged(progress, title, len(images)) as stage:
-            waiting: deque[tuple[ImageRecord, Future[_Decoded]]] = deque()
-            running: deque[_Batch] = deque()
+            waiting: deque[tuple[ImageRecord, Future[Decoded]]] = deque()
+            running: deque[Batch] = deque()
             records = iter(images)
+            at_once = self.images_at_once
             try:
                 while True:
                     while len(running) <= self._batches_ahead:
-                        for record in islice(records, 2 * self.batch_size - len(waiting)):
+                        for record in islice(records, 2 * at_once - len(waiting)):
                             waiting.append((record, pool.submit(self._prepare, record, measure)))
                         if not waiting:
                             break
-                        taken = [waiting.popleft() for _ in range(min(self.batch_size, len(waiting)))]
+                        taken = [waiting.popleft() for _ in range(min(at_once, len(waiting)))]
                         # One alone to be scored has all threads to itself. What is learnt from is always worked on
                         # alike, to the last bit, however many images there are.
                         aside = measure or bool(running or waiting)
-                        running.append(_Batch.started(self, taken, strict, aside=aside))
+                        running.append(Batch.started(self, taken, strict, aside=aside))
                     if not running:
                         return
                     done = running.popleft()
@@ -182,97 +244,18 @@ class FeatureExtractor:
         """How many batches are worked on while one is used: as many as it takes to give every thread work."""
         if self.device.type != "cpu" or not self.backbone.concurrent:
             return 0
-        return torch.get_num_threads() if self.batch_size <= _BLOCK_IMAGES else 1
+        few = self.images_at_once * self._pieces <= _BLOCK_IMAGES
+        return torch.get_num_threads() if few else 1
 
-    def _prepare(self, record: ImageRecord, measure: bool) -> "_Decoded":
+    def _prepare(self, record: ImageRecord, measure: bool) -> "Decoded":
         pixels = decode(record)
         inputs = tuple(each.preprocessing(pixels) for each in (self, *self.others))
-        return _Decoded(inputs, pixels.shape[:2], measure_appearance(pixels) if measure else None)
+        return Decoded(inputs, pixels.shape[:2], measure_appearance(pixels) if measure else None)
 
-    def _together(self, kinds: list[torch.Tensor]) -> PatchFeatures:
+    def together(self, kinds: list[torch.Tensor]) -> PatchFeatures:
         """Return features of the same images, one `[n, H, W, C]` of each extractor."""
         first, *others = (
             PatchFeatures(features, layer_channels=each.layer_channels)
             for each, features in zip((self, *self.others), kinds, strict=True)
         )
         return first.with_others(others) if others else first
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """A batch on its way through the backbones.
-
-    Attributes:
-        extractor: whose.
-        ready: its images that could be decoded.
-        skipped: the others.
-        features: waits for those of each extractor.
-        seconds: what starting it took.
-        failure: an image that was not to be broken; it is raised when the batch has its turn.
-    """
-
-    extractor: FeatureExtractor
-    ready: "list[tuple[ImageRecord, _Decoded]]"
-    skipped: tuple[Skipped, ...]
-    features: list[Callable[[], torch.Tensor]]
-    seconds: float
-    failure: BrokenImageError | None = None
-
-    @classmethod
-    def started(
-        cls,
-        extractor: FeatureExtractor,
-        taken: "list[tuple[ImageRecord, Future[_Decoded]]]",
-        strict: bool,
-        *,
-        aside: bool,
-    ) -> "_Batch":
-        """Wait for images to be decoded and start their forward pass; see `start_blocks` for `aside`."""
-        started = perf_counter()
-        ready: list[tuple[ImageRecord, _Decoded]] = []
-        skipped: list[Skipped] = []
-        for record, future in taken:
-            try:
-                ready.append((record, future.result()))
-            except BrokenImageError as error:
-                if strict:
-                    return cls(extractor, [], (), [], 0.0, error)
-                skipped.append(Skipped(record.name, error.reason))
-        features = [
-            each._start(torch.stack([decoded.inputs[number] for _, decoded in ready]), aside=aside)
-            for number, each in enumerate((extractor, *extractor.others))
-            if ready
-        ]
-        return cls(extractor, ready, tuple(skipped), features, perf_counter() - started)
-
-    @property
-    def taken(self) -> int:
-        """Of how many images it was made."""
-        return len(self.ready) + len(self.skipped)
-
-    def embeddings(self, images: ImageSet, measure: bool) -> Embeddings:
-        """Wait for the features, of some of `images`. Raises `BrokenImageError` where there is a failure."""
-        if self.failure is not None:
-            raise self.failure
-        started = perf_counter()
-        extractor = self.extractor
-        kinds = [features() for features in self.features] or [
-            torch.empty(0, *each.shape) for each in (extractor, *extractor.others)
-        ]
-        share = (self.seconds + perf_counter() - started) / max(1, len(self.ready))
-        return Embeddings(
-            features=extractor._together(kinds),
-            images=images.with_records([record for record, _ in self.ready]),
-            sizes=np.array([decoded.size for _, decoded in self.ready], dtype=np.int64).reshape(-1, 2),
-            seconds=np.full(len(self.ready), share),
-            skipped=self.skipped,
-            extractor=extractor,
-            appearance=as_rows([decoded.appearance for _, decoded in self.ready]) if measure else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    inputs: tuple[torch.Tensor, ...]
-    size: tuple[int, int]
-    appearance: Appearance | None

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+# What a batch of images takes at most, however many are asked for: one that is looked at in tiles may be large.
+_BATCH_BYTES = 256 * 2**20
+
 # Some of the images: a stretch of them, or any by their rows, int64 `[n]`.
 Rows = slice | torch.Tensor
 
@@ -122,7 +125,8 @@ class PatchFeatures:
         return self._store.images(self._rows(first, last)).to(self.device)
 
     def batches(self, size: int) -> Iterator[torch.Tensor]:
-        """Yield float32 `[n, H, W, C]`, `size` images at a time."""
+        """Yield float32 `[n, H, W, C]`, `size` images at a time, fewer of large ones."""
+        size = max(1, min(size, _BATCH_BYTES // (4 * int(np.prod(self.shape[1:], dtype=np.int64)))))
         for first in range(0, len(self), size):
             yield self.images(first, min(first + size, len(self)))
 

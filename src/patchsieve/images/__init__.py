@@ -25,6 +25,7 @@ from patchsieve.images.noise import apply_manifest, inject_noise
 from patchsieve.images.noise_manifest import Manifest, ManifestEntry, Overlap, TooFew
 from patchsieve.images.opening import MAX_PIXELS, Header, probe
 from patchsieve.images.reading import read_images
+from patchsieve.images.sizes import usual_size
 from patchsieve.images.splitting import split_images
 
 __all__ = [
@@ -67,5 +68,6 @@ __all__ = [
     "read_images",
     "read_marks",
     "split_images",
+    "usual_size",
     "without",
 ]

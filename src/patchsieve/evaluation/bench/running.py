@@ -150,7 +150,7 @@ def prepare(category: Category, system: System, running: Running, progress: Prog
     """
     images = labelled_images(category, running)
     model = make_detector(system.detector, system.settings)
-    extractor = model.make_extractor()
+    extractor = model.make_extractor(images.train)
     embeddings = embed_cached(extractor, images, running.cache, progress=progress)
     if model.budget(extractor.device).keeps(embeddings.features.nbytes):
         embeddings = replace(embeddings, features=embeddings.features.in_memory())

@@ -24,6 +24,7 @@ class Backbone(ABC):
         precision: what the network computes in, a key of `PRECISIONS`; what goes in and comes out is float32.
         mean: per RGB channel, what the network was trained with, on the scale 0 to 1.
         std: likewise.
+        input_size: (height, width) of the only images that it takes; None where it takes any.
         concurrent: whether several threads may run it at once, and should: what runs it does not do that itself.
     """
 
@@ -33,6 +34,7 @@ class Backbone(ABC):
     precision: str = "float32"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    input_size: tuple[int, int] | None = None
     concurrent: bool = True
 
     @abstractmethod
@@ -96,12 +98,17 @@ def choose_layers(
     return tuple(sorted(set(layers), key=list(known).index))
 
 
-def cannot_run(name: str, images: torch.Tensor, error: Exception) -> str:
+def cannot_run(
+    name: str, images: torch.Tensor, error: Exception, input_size: tuple[int, int] | None = None
+) -> str:
     """Say that a network does not take these images `[B, 3, h, w]`, as many of them are made for one size."""
     batch, _, height, width = images.shape
+    only = ""
+    if input_size is not None and input_size != (height, width):
+        only = f"; it takes {input_size[0]}x{input_size[1]} only, and larger images in tiles of that size"
     return (
         f"{name} cannot run on {batch} images of {height}x{width} pixels; "
-        f"check image_size, crop and batch_size ({one_line(error)})"
+        f"check image_size, crop and batch_size{only} ({one_line(error)})"
     )
 
 

@@ -22,6 +22,10 @@ class OnnxBackbone(Backbone):
     shape `[B, T, C]` for the tokens of a vision transformer, of which the last are taken as the largest grid of
     the images' shape that T allows (leading class and register tokens are left out).
 
+    Attributes:
+        path: the `.onnx` file.
+        tensors: names of the layers' tensors in its graph.
+
     Args:
         path: the `.onnx` file.
         layers: names of tensors; None takes all outputs of the graph.
@@ -47,14 +51,16 @@ class OnnxBackbone(Backbone):
             raise BackboneError(f"{path} is not an ONNX model: it has no inputs or no outputs")
         outputs = [output.name for output in model.graph.output]
         tensors = [name for node in model.graph.node for name in node.output]
-        self._tensors = self._tensor_names(layers, outputs, tensors)
+        self.tensors = self._tensor_names(layers, outputs, tensors)
         # Only what is asked for is an output: ONNX Runtime then drops every node behind the deepest layer.
         del model.graph.output[:]
         model.graph.output.extend(
-            onnx.helper.make_empty_tensor_value_info(tensor) for tensor in self._tensors
+            onnx.helper.make_empty_tensor_value_info(tensor) for tensor in self.tensors
         )
         self.weights_hash = hash_file(path)
+        self.path = path
         self._input = model.graph.input[0].name
+        self.input_size = _fixed_size(model.graph.input[0])
         self._session = self._start(runtime, model)
 
     def _tensor_names(
@@ -82,9 +88,9 @@ class OnnxBackbone(Backbone):
             BackboneError: the graph does not take images of this size, or a layer is not a feature map.
         """
         try:
-            outputs = self._session.run(self._tensors, {self._input: images.cpu().numpy()})
+            outputs = self._session.run(self.tensors, {self._input: images.cpu().numpy()})
         except Exception as error:
-            raise BackboneError(cannot_run(self.name, images, error)) from error
+            raise BackboneError(cannot_run(self.name, images, error, self.input_size)) from error
         shape = images.shape[2], images.shape[3]
         return [
             self._as_map(layer, torch.from_numpy(output).float(), shape)
@@ -138,6 +144,12 @@ class Dinov2(OnnxBackbone):
 
 
 _BLOCK_TENSOR = "/backbone/encoder/layer.{}/Add_1_output_0"
+
+
+def _fixed_size(graph_input: Any) -> tuple[int, int] | None:
+    """Return (height, width) of an input `[B, 3, h, w]` that the graph fixes, None where either may vary."""
+    height, width = (side.dim_value for side in graph_input.type.tensor_type.shape.dim[2:4])
+    return (height, width) if height and width else None
 
 
 def _import_onnx(name: str) -> tuple[Any, Any]:

@@ -61,6 +61,8 @@ class TimmBackbone(Backbone):
         speed_up(self._network, self._dtype)
         configuration = timm.get_pretrained_cfg(model)
         self.mean, self.std = tuple(configuration.mean), tuple(configuration.std)
+        if configuration.fixed_input_size:
+            self.input_size = configuration.input_size[1], configuration.input_size[2]
 
     def _weights_source(self, timm: Any, model: str, weights: str) -> dict[str, str] | None:
         """Return timm's overlay naming a local file, an empty one for the hub, None for random weights."""
@@ -119,7 +121,7 @@ class TimmBackbone(Backbone):
             maps = self._network(images.to(dtype=self._dtype, memory_format=torch.channels_last))
         except (AssertionError, RuntimeError) as error:
             # Transformers are built for one size, and assert it.
-            raise BackboneError(cannot_run(self.name, images, error)) from error
+            raise BackboneError(cannot_run(self.name, images, error, self.input_size)) from error
         # Swin and its like compute with the channels last.
         last = getattr(self._network, "output_fmt", "NCHW") == "NHWC"
         return [(layer.permute(0, 3, 1, 2) if last else layer).float() for layer in maps]
