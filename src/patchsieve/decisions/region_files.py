@@ -64,7 +64,7 @@ def regions_json(
                 "height": image.size[0],
                 "score": image.score,
                 "verdict": image.verdict,
-                "regions": [_plain(region) for region in image.regions],
+                "regions": [region_fields(region) for region in image.regions],
             }
             for image in images
         ],
@@ -118,7 +118,8 @@ def coco_json(images: Sequence[ImageRegions], *, description: str) -> str:
     return json.dumps(document) + "\n"
 
 
-def _plain(region: Region) -> dict[str, Any]:
+def region_fields(region: Region) -> dict[str, Any]:
+    """Return a region as JSON has it in every file and answer of ours."""
     return {
         "area": round(region.area, _DIGITS),
         "box": _rounded(region.box),

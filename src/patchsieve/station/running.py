@@ -1,0 +1,97 @@
+"""A station at work: its store, its models, and the services over them."""
+
+from dataclasses import dataclass, field
+
+from patchsieve.station.admission import Admission
+from patchsieve.station.engine import Decoder, EventHub, ModelPool
+from patchsieve.station.services.accounts import Accounts
+from patchsieve.station.services.audit import Audit
+from patchsieve.station.services.inspecting import Inspecting
+from patchsieve.station.services.lines import Lines
+from patchsieve.station.settings import StationSettings
+from patchsieve.station.store import Store
+from patchsieve.station.store.pictures import PictureFiles
+
+
+@dataclass
+class Station:
+    """All parts of one station, made of its settings; `start` loads the models and `close` finishes what was accepted.
+
+    Attributes:
+        settings: how it is set up.
+        store: the database.
+        pictures: the files beside it.
+        events: what happens, for those who watch.
+        decoder: of uploads.
+        pool: the models at work.
+        accounts: users, logins and tokens.
+        audit: who changed what.
+        admission: of requests with images.
+        lines: and the versions of their models.
+        inspecting: images to verdicts.
+    """
+
+    settings: StationSettings
+    store: Store
+    pictures: PictureFiles = field(init=False)
+    events: EventHub = field(init=False)
+    decoder: Decoder = field(init=False)
+    pool: ModelPool = field(init=False)
+    accounts: Accounts = field(init=False)
+    audit: Audit = field(init=False)
+    admission: Admission = field(init=False)
+    lines: Lines = field(init=False)
+    inspecting: Inspecting = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings, store = self.settings, self.store
+        self.pictures = PictureFiles(store.data_dir)
+        self.events = EventHub()
+        self.decoder = Decoder(max_pixels=settings.max_pixels)
+        self.pool = ModelPool(
+            queue_size=settings.queue_size,
+            batch_size=settings.batch_size,
+            max_wait_seconds=settings.max_wait_seconds,
+            device=settings.device,
+        )
+        self.accounts = Accounts(store)
+        self.audit = Audit(store)
+        # Enough at work to fill the next batch while one is scored.
+        self.admission = Admission(waiting=settings.queue_size, working=3 * settings.batch_size)
+        self.lines = Lines(store, self.pool)
+        self.inspecting = Inspecting(
+            store,
+            self.pictures,
+            self.lines,
+            self.pool,
+            self.decoder,
+            self.events,
+            max_images=settings.max_images,
+        )
+
+    @classmethod
+    def open(cls, settings: StationSettings) -> "Station":
+        """Open the database of a station, which is migrated where it has to be; no model is loaded yet.
+
+        Raises:
+            PatchSieveError: the folder or the database cannot be used.
+        """
+        return cls(settings, Store.open(settings.data_dir, settings.database_url))
+
+    def start(self) -> None:
+        """Load the models and bring in those of the settings.
+
+        Raises:
+            PatchSieveError: a model file cannot be used.
+        """
+        self.lines.start()
+        for path in self.settings.models:
+            self.lines.serve_file(path)
+        self.decoder.start()
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of everything."""
+        self.events.close()
+        self.pool.close()
+        self.decoder.close()
+        self.store.close()
