@@ -17,6 +17,7 @@ from patchsieve.cli.refit import refit
 from patchsieve.cli.suspects import suspects
 from patchsieve.cli.threshold import threshold
 from patchsieve.cli.update import update
+from patchsieve.cli.watch import watch
 
 app = typer.Typer(
     help="Learn what normal looks like from images nobody has cleaned, then find and outline defects.",
@@ -49,6 +50,7 @@ for command in (
     check,
     fit,
     predict,
+    watch,
     suspects,
     refit,
     threshold,
