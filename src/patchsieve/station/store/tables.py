@@ -142,7 +142,10 @@ class FeedbackRow(Base):
 
 
 class MarkRow(Base):
-    """A training image kept or dropped by a person. Only added to; the last one of an image counts."""
+    """A training image kept or dropped by a person. Only added to; the last one of an image counts.
+
+    A mark that takes another one back says which, and has the verdict that counts again.
+    """
 
     __tablename__ = "mark"
     __table_args__ = (Index("ix_mark_version_id_image_name", "version_id", "image_name"),)
@@ -155,6 +158,7 @@ class MarkRow(Base):
     verdict: Mapped[str | None] = mapped_column(String(10))
     by: Mapped[str] = mapped_column(_NAME)
     at: Mapped[datetime] = mapped_column(default=now)
+    undoes: Mapped[int | None] = mapped_column(ForeignKey("mark.id"))
 
 
 class JobRow(Base):

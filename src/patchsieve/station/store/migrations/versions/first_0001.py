@@ -156,7 +156,9 @@ def upgrade() -> None:
         sa.Column("verdict", sa.String(length=10), nullable=True),
         sa.Column("by", sa.String(length=200), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undoes", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["line_id"], ["line.id"], name="fk_mark_line_id"),
+        sa.ForeignKeyConstraint(["undoes"], ["mark.id"], name="fk_mark_undoes"),
         sa.ForeignKeyConstraint(["version_id"], ["model_version.id"], name="fk_mark_version_id"),
         sa.PrimaryKeyConstraint("id", name="pk_mark"),
     )
