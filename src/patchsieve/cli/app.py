@@ -17,6 +17,7 @@ from patchsieve.cli.refit import refit
 from patchsieve.cli.suspects import suspects
 from patchsieve.cli.threshold import threshold
 from patchsieve.cli.update import update
+from patchsieve.cli.users import users
 from patchsieve.cli.watch import watch
 
 app = typer.Typer(
@@ -63,3 +64,5 @@ for command in (
     demo,
 ):
     app.command()(command)
+
+app.add_typer(users, name="users")

@@ -41,5 +41,6 @@ def test_a_change_that_fails_leaves_no_entry(store: Store) -> None:
             record(session, "ada", "user.add", "mei")
             raise ZeroDivisionError
 
-    pytest.raises(ZeroDivisionError, fail)
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert Audit(store).entries() == []

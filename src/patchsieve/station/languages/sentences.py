@@ -13,6 +13,10 @@ class Said(str):
     template: str
     values: dict[str, Any]
 
+    def __str__(self) -> str:
+        # str() of an error whose text this is must not lose what it was made of.
+        return self
+
 
 def said(template: str, **values: Any) -> str:
     """Return an English sentence; `translated` can say it in the language of a page.
