@@ -1,0 +1,86 @@
+import json
+from datetime import UTC, datetime
+
+import jinja2
+import pytest
+
+from patchsieve.station.errors import Invalid
+from patchsieve.station.languages import LANGUAGES, said, speak_in, translated
+
+ENGLISH, CHINESE = LANGUAGES["en"], LANGUAGES["zh"]
+
+
+@pytest.fixture
+def environment() -> jinja2.Environment:
+    """Templates with a macro, which sees nothing of what the template is rendered with."""
+    macros = "{% macro greet(role) %}{{ translated(role) }} {{ number(12345.6) }}{% endmacro %}"
+    page = "{% import 'macros' as m %}{{ language().tag }}: {{ m.greet(role) }}"
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader({"macros": macros, "page": page, "plain": "{{ _('%(n)s < 3', n=n) }}"}),
+        autoescape=True,
+    )
+    speak_in(environment)
+    return environment
+
+
+def test_a_page_is_in_the_language_that_is_spoken(environment: jinja2.Environment) -> None:
+    page = environment.get_template("page")
+    with CHINESE.spoken():
+        assert page.render(role=said("operator")) == "zh-Hans: 操作员 12,346"
+        with ENGLISH.spoken():
+            assert page.render(role=said("operator")) == "en: operator 12,346"
+        assert page.render(role=said("operator")) == "zh-Hans: 操作员 12,346"
+    assert page.render(role=said("operator")).startswith("en")
+
+
+def test_values_are_escaped_and_texts_are_not(environment: jinja2.Environment) -> None:
+    assert environment.get_template("plain").render(n="<b>") == "&lt;b&gt; < 3"
+
+
+def test_an_error_is_english_for_programs_and_the_readers_language_on_pages() -> None:
+    sentence = said(
+        "this is for the role %(wanted)s, and %(name)s has the role %(role)s",
+        wanted=said("engineer"),
+        name="王芳 100 %",
+        role=said("viewer"),
+    )
+    error = Invalid(sentence)
+    english = "this is for the role engineer, and 王芳 100 % has the role viewer"
+    assert f"{error}" == english
+    assert json.loads(json.dumps(str(error))) == english
+    with CHINESE.spoken():
+        for what in (error, str(error), sentence):
+            assert translated(what) == "此操作需要工程师角色，而王芳 100 %的角色是浏览者"  # noqa: RUF001 - Chinese has its own comma
+    assert translated(error) == english
+
+
+def test_what_was_not_said_stays_as_it_is() -> None:
+    with CHINESE.spoken():
+        assert translated("100 % of x") == "100 % of x"
+        assert translated("") == ""
+        assert translated(Invalid()) == ""
+
+
+def test_numbers_and_times_are_written_as_people_there_do() -> None:
+    at = datetime(2026, 3, 7, 14, 5, 9, tzinfo=UTC).astimezone()
+    clock = f"{at:%H:%M:%S}"
+    assert ENGLISH.moment(at) == f"{at.day} Mar 2026, {clock}"
+    assert CHINESE.moment(at) == f"2026年3月{at.day}日 {clock}"
+    assert (CHINESE.day(at), ENGLISH.clock(at)) == (f"2026年3月{at.day}日", clock[:5])
+    assert [ENGLISH.number(value) for value in (28.126, 0.0, 4.0, 0.012345, 1234.56, 1.5e6, -3.25)] == [
+        "28.13",
+        "0",
+        "4",
+        "0.01235",
+        "1235",
+        "1,500,000",
+        "-3.25",
+    ]
+    assert [CHINESE.number(value) for value in (float("nan"), float("inf"), 1e-9)] == ["nan", "inf", "1e-09"]
+    assert [ENGLISH.percent(share) for share in (0, 0.01234, 0.5, 1)] == ["0 %", "1.23 %", "50 %", "100 %"]
+    assert [ENGLISH.size(count) for count in (999, 1000, 12_345_678, 3 * 10**12)] == [
+        "999 byte",
+        "1 kB",
+        "12.3 MB",
+        "3 TB",
+    ]
