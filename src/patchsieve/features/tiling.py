@@ -91,13 +91,23 @@ class Tiling:
     def stitch(self, maps: torch.Tensor) -> torch.Tensor:
         """Return one layer of images, `[B, C, H, W]`, from that of their tiles, `[B T, C, y, x]`."""
         _, channels, height, width = maps.shape
-        down = _weights(self.frame[0], self.tile[0], self.rows, height).to(maps)
-        across = _weights(self.frame[1], self.tile[1], self.columns, width).to(maps)
+        down, across = (matrix.to(maps) for matrix in self.matrices((height, width)))
         laid = maps.view(-1, len(self.rows), len(self.columns), channels, height, width)
         laid = laid.permute(0, 3, 1, 4, 2, 5).reshape(
             -1, channels, len(self.rows) * height, len(self.columns) * width
         )
         return down @ (laid @ across.T)
+
+    def matrices(self, cells: Size) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what stitches a layer of which a tile has (y, x) `cells`: its map is D L A'.
+
+        Returns:
+            D float32 `[H, T y]` and A float32 `[W, U x]`, where L `[T y, U x]` has the maps of T x U tiles laid out.
+        """
+        return (
+            _weights(self.frame[0], self.tile[0], self.rows, cells[0]),
+            _weights(self.frame[1], self.tile[1], self.columns, cells[1]),
+        )
 
     def grid(self, tile: Size, cells: Size) -> Size:
         """Return (H, W) of a layer's stitched map, of which a tile of `tile` pixels has (y, x) `cells`."""
@@ -182,6 +192,6 @@ def _no_multiple(tile: Size, layers: Sequence[Size]) -> str:
 
 
 def _likely_stride(length: int, cells: int) -> int:
-    """Return the stride that makes so many cells of a length; most networks round up, transformers down."""
-    larger = -(-length // cells)
-    return larger if -(-length // larger) == cells else length // cells
+    """Return the stride that makes so many cells of a length: convolutions halve it and round up."""
+    halved = (2**exponent for exponent in range(length.bit_length()))
+    return next((stride for stride in halved if -(-length // stride) == cells), length // cells)
