@@ -6,8 +6,12 @@ from patchsieve.station.admission import Admission
 from patchsieve.station.engine import Decoder, EventHub, ModelPool
 from patchsieve.station.services.accounts import Accounts
 from patchsieve.station.services.audit import Audit
+from patchsieve.station.services.drift import Drifting
 from patchsieve.station.services.inspecting import Inspecting
 from patchsieve.station.services.lines import Lines
+from patchsieve.station.services.refitting import Refitting
+from patchsieve.station.services.review import Review
+from patchsieve.station.services.version_models import VersionModels
 from patchsieve.station.settings import StationSettings
 from patchsieve.station.store import Store
 from patchsieve.station.store.pictures import PictureFiles
@@ -29,6 +33,9 @@ class Station:
         admission: of requests with images.
         lines: and the versions of their models.
         inspecting: images to verdicts.
+        review: suspects of the training images, and marks.
+        refitting: new versions, made in the background.
+        drifting: whether parts still look like training.
     """
 
     settings: StationSettings
@@ -42,6 +49,9 @@ class Station:
     admission: Admission = field(init=False)
     lines: Lines = field(init=False)
     inspecting: Inspecting = field(init=False)
+    review: Review = field(init=False)
+    refitting: Refitting = field(init=False)
+    drifting: Drifting = field(init=False)
 
     def __post_init__(self) -> None:
         settings, store = self.settings, self.store
@@ -68,6 +78,9 @@ class Station:
             self.events,
             max_images=settings.max_images,
         )
+        self.review = Review(store, self.lines, VersionModels(self.pool, settings.device))
+        self.refitting = Refitting(store, self.pictures, self.lines, self.events, device=settings.device)
+        self.drifting = Drifting(store, self.pictures, self.lines, self.pool)
 
     @classmethod
     def open(cls, settings: StationSettings) -> "Station":
@@ -84,6 +97,7 @@ class Station:
         Raises:
             PatchSieveError: a model file cannot be used.
         """
+        self.refitting.recover()
         self.lines.start()
         for path in self.settings.models:
             self.lines.serve_file(path)
@@ -92,6 +106,8 @@ class Station:
     def close(self) -> None:
         """Finish what was accepted, then let go of everything."""
         self.events.close()
+        self.refitting.close()
+        self.drifting.close()
         self.pool.close()
         self.decoder.close()
         self.store.close()

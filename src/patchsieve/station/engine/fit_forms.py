@@ -48,6 +48,11 @@ class Past(_Told):
     human: Literal["good", "defect"] | None = None
 
 
+def training_name(inspection_id: str, name: str) -> str:
+    """Return what an inspected image is called among training images; two parts may have one name."""
+    return f"inspections/{inspection_id}/{name}"
+
+
 class FitRequest(_Told):
     """What a job is to do.
 

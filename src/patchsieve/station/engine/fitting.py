@@ -18,6 +18,7 @@ from patchsieve.station.engine.fit_forms import (
     PointChange,
     RankMove,
     VerdictChange,
+    training_name,
 )
 
 if TYPE_CHECKING:
@@ -139,8 +140,7 @@ def _there(corrections: Iterable[Correction], notes: list[str]) -> list[Correcti
 
 
 def _name(correction: Correction) -> str:
-    """Return what an image of the history is called among training images; two parts may have one name."""
-    return f"inspections/{correction.inspection_id}/{correction.name}"
+    return training_name(correction.inspection_id, correction.name)
 
 
 def _images(corrections: Sequence[Correction], *, defective: bool) -> ImageSet:
