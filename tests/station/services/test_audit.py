@@ -1,4 +1,6 @@
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from patchsieve.station.services.audit import Audit, record
 from patchsieve.station.store import Store
@@ -44,3 +46,10 @@ def test_a_change_that_fails_leaves_no_entry(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert Audit(store).entries() == []
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit SET who = 'bo' WHERE who = 'ada'", "DELETE FROM audit"])
+def test_the_database_refuses_to_change_what_was_written(audit: Audit, store: Store, change: str) -> None:
+    with pytest.raises(DBAPIError, match="only ever added to"), store.engine.begin() as connection:
+        connection.execute(text(change))
+    assert len(audit.entries()) == 12
