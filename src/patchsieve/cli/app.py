@@ -10,6 +10,7 @@ from patchsieve.cli.course import course
 from patchsieve.cli.demo import demo
 from patchsieve.cli.drift import drift
 from patchsieve.cli.evaluate import evaluate
+from patchsieve.cli.export import export
 from patchsieve.cli.fit import fit
 from patchsieve.cli.pixel_threshold import pixel_threshold
 from patchsieve.cli.predict import predict
@@ -58,6 +59,7 @@ for command in (
     pixel_threshold,
     evaluate,
     update,
+    export,
     drift,
     bench,
     course,

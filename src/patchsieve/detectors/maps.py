@@ -16,6 +16,10 @@ class MapSmoother:
     Both are linear and work along rows and columns apart, so together they are two small matrices:
     map = A P B', with A `[h, H]` the composition of upsampling H patches to h pixels and smoothing them.
 
+    Attributes:
+        down: A, float32 `[h, H]`.
+        across: B', float32 `[W, w]`.
+
     Args:
         grid: (H, W) patches.
         frame: (h, w) pixels of the model frame.
@@ -23,12 +27,12 @@ class MapSmoother:
     """
 
     def __init__(self, grid: tuple[int, int], frame: tuple[int, int], sigma: float) -> None:
-        self._down = _operator(grid[0], frame[0], sigma)
-        self._across = _operator(grid[1], frame[1], sigma).T.contiguous()
+        self.down = _operator(grid[0], frame[0], sigma)
+        self.across = _operator(grid[1], frame[1], sigma).T.contiguous()
 
     def __call__(self, patch_scores: torch.Tensor) -> torch.Tensor:
         """Return float32 `[B, h, w]` from float32 `[B, H, W]`."""
-        return self._down.to(patch_scores.device) @ patch_scores @ self._across.to(patch_scores.device)
+        return self.down.to(patch_scores.device) @ patch_scores @ self.across.to(patch_scores.device)
 
 
 def highest(patch_scores: torch.Tensor, smooth: MapSmoother) -> npt.NDArray[np.float32]:

@@ -1,13 +1,16 @@
 """From decoded pixels to what a backbone takes: resized, cropped, normalised."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from patchsieve.errors import ConfigError
 from patchsieve.images.collection import Pixels
+
+if TYPE_CHECKING:
+    import torch
 
 Size = tuple[int, int]
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -52,8 +55,10 @@ class Preprocessing:
         """(height, width) of what the backbone sees: the model frame."""
         return self.crop or self.image_size
 
-    def __call__(self, pixels: Pixels) -> torch.Tensor:
+    def __call__(self, pixels: Pixels) -> "torch.Tensor":
         """Return float32 `[3, h, w]` in the model frame from uint8 RGB `[H, W, 3]`."""
+        import torch  # where the frame lies in an image is asked for without it, too
+
         # torch warns of memory that it may not write to; decoded files are writable, arrays of users may not be.
         own = pixels if pixels.flags.writeable else pixels.copy()
         image = torch.from_numpy(own).permute(2, 0, 1)[None]
@@ -103,7 +108,7 @@ class Preprocessing:
         )
 
 
-def _resized(image: torch.Tensor, size: Size) -> torch.Tensor:
-    return torch.nn.functional.interpolate(
-        image, size=size, mode="bilinear", antialias=True, align_corners=False
-    )
+def _resized(image: "torch.Tensor", size: Size) -> "torch.Tensor":
+    from torch.nn.functional import interpolate
+
+    return interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)

@@ -2,9 +2,12 @@
 
 In: a model on disk, and images as files, folders or uint8 RGB arrays `[H, W, 3]`. Out: the same `Result` whatever the
 model runs on: anomaly scores float32 `[N]`, anomaly maps float32 `[N, h, w]` in the model frame, verdicts, regions.
-Importing this room takes neither torch nor SciPy nor scikit-learn; what needs them imports them when it is called.
+Importing this room takes neither torch nor SciPy nor scikit-learn; `patchsieve.runtime.export`, which writes the
+folders, needs them.
 """
 
+from patchsieve.runtime.engines import ENGINES
+from patchsieve.runtime.exported import ExportedModel, load_exported
 from patchsieve.runtime.opening import Model, open_model
 
-__all__ = ["Model", "open_model"]
+__all__ = ["ENGINES", "ExportedModel", "Model", "load_exported", "open_model"]
