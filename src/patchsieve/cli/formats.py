@@ -60,3 +60,11 @@ class MapsFormat(StrEnum):
 
     npy = "npy"
     tiff = "tiff"
+
+
+class EngineName(StrEnum):
+    """What an exported model runs on."""
+
+    auto = "auto"
+    onnxruntime = "onnxruntime"
+    openvino = "openvino"

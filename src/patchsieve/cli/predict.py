@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from patchsieve.cli.console import progress_bars, say, warn
-from patchsieve.cli.formats import Device, Layout, MapsFormat, RowsFormat, Strict
+from patchsieve.cli.formats import Device, EngineName, Layout, MapsFormat, RowsFormat, Strict
 from patchsieve.cli.tables import SKIPPED, Row, csv_text, rows_of, show
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable, write_text
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from patchsieve.decisions import ImageRegions, Result
     from patchsieve.detectors import Detector
     from patchsieve.images import ImageSet
+    from patchsieve.runtime import ExportedModel
+    from patchsieve.runtime import Model as OpenedModel
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file written by fit.")]
 
 
 def predict(
-    model_file: Model,
+    model_file: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A model file written by fit, or a folder written by export."),
+    ],
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images and folders of images.")],
     out_dir: Annotated[
         Path | None, typer.Option("--out", help="Folder for predictions.csv, overlays and maps.")
@@ -51,22 +56,24 @@ def predict(
     layout: Layout = "auto",
     strict: Strict = False,
     device: Device = "auto",
+    engine: Annotated[
+        EngineName, typer.Option(help="What an exported model runs on; a model file runs on torch.")
+    ] = EngineName.auto,
 ) -> None:
     """Score images and hold them against the threshold. The CSV's columns are described in the manual."""
     from patchsieve.decisions import REVIEW
-    from patchsieve.detectors import load
-    from patchsieve.detectors.judging import judgement
     from patchsieve.images import read_images
+    from patchsieve.runtime import open_model
 
     if out_dir is None and (overlays or maps):
         raise typer.BadParameter("overlays and maps need a folder to go to: --out DIR", param_hint="--out")
     if out_dir is not None:
         require_writable(out_dir / "predictions.csv")
     require_writable(*(file for file in (regions, coco) if file is not None))
-    model = load(model_file, device=device)
+    model = open_model(model_file, device=device, engine=engine)
     images = read_images(paths[0] if len(paths) == 1 else paths, layout)
     write = _writer(model, out_dir, overlays, maps)
-    judged = judgement(model, operating_point, review)
+    threshold = model.threshold_
     rows: list[Row] = []
     found: list[ImageRegions] = []
     try:
@@ -79,6 +86,7 @@ def predict(
             ) as results,
         ):
             for result in results:
+                threshold = result.threshold
                 write(result)
                 rows += rows_of(result)
                 if regions is not None or coco is not None:
@@ -89,7 +97,7 @@ def predict(
             write_text(out_dir / "predictions.csv", csv_text(rows))
             say(f"{len(rows)} of {len(images)} images are in {out_dir / 'predictions.csv'}")
         if rows:
-            _write_regions(model, judged["threshold"], model_file, found, rows, regions, coco, min_area)
+            _write_regions(model, threshold, model_file, found, rows, regions, coco, min_area)
     show(rows, format)
     if review is not None:
         count = sum(row["verdict"] == REVIEW for row in rows)
@@ -127,7 +135,7 @@ def _regions_of(result: "Result", min_area: float) -> "list[ImageRegions]":
 
 
 def _write_regions(
-    model: "Detector",
+    model: "OpenedModel",
     threshold: float,
     model_file: Path,
     found: "list[ImageRegions]",
@@ -158,19 +166,19 @@ def _write_regions(
 
 
 def _writer(
-    model: "Detector", out_dir: Path | None, overlays: bool, maps: MapsFormat | None
+    model: "OpenedModel", out_dir: Path | None, overlays: bool, maps: MapsFormat | None
 ) -> "Callable[[Result], None]":
     """Return what writes the pictures of one batch."""
+    if out_dir is None or not (overlays or maps):
+        return lambda _: None
     from patchsieve.decisions import GOOD
     from patchsieve.images import decode
     from patchsieve.pictures import FOUND_COLOUR, colour_scale, outline, overlay, place_map
     from patchsieve.pictures.files import file_name, write_npy, write_picture, write_tiff
 
-    scale = colour_scale(model)
+    scale = colour_scale(cast("Detector | ExportedModel", model))
 
     def write(result: "Result") -> None:
-        if out_dir is None:
-            return
         for record, anomaly_map, box, verdict in zip(
             result.images, result.maps, result.boxes.tolist(), result.verdicts, strict=True
         ):

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import yaml
@@ -72,8 +72,17 @@ def model_report(
     return Report(**report, skipped=skipped, warnings=tuple(warnings))
 
 
-def colour_scale(model: Detector) -> ColourScale:
+class Coloured(Protocol):
+    """A model that knows its scale of colours instead of its training images, as exported ones do."""
+
+    @property
+    def colour_scale_(self) -> tuple[float, float]: ...  # noqa: D102
+
+
+def colour_scale(model: Detector | Coloured) -> ColourScale:
     """Return the one scale for all pictures of a model: dark where normal surface is, the threshold in its middle."""
+    if not isinstance(model, Detector):
+        return ColourScale(*model.colour_scale_)
     scores = model.training_.scores
     # Without the suspects: large defects would pass for normal surface. The median keeps at least half.
     calm = scores <= max(model.threshold_, float(np.median(scores)))

@@ -51,6 +51,11 @@ class ExportedModel:
         """What is higher on an anomaly map is outlined as a region."""
         return self.metadata.pixel_threshold
 
+    @property
+    def colour_scale_(self) -> tuple[float, float]:
+        """(low, high) of the colours of heat maps; see `patchsieve.pictures.ColourScale`."""
+        return self.metadata.colour_scale
+
     def predict(
         self,
         images: Any,
