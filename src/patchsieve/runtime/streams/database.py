@@ -50,7 +50,7 @@ class Database:
             every method where the disk is full or fails.
     """
 
-    def __init__(self, path: Path, *, patience: float = 5.0) -> None:
+    def __init__(self, path: Path, *, patience: float = 2.0) -> None:
         self.path = path
         self._lock = threading.RLock()
         with self._in_words():

@@ -1,6 +1,7 @@
 """Frames of video files and cameras, through OpenCV."""
 
 import math
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from patchsieve.runtime.streams.journal import Journal
 from patchsieve.runtime.streams.reading import absolute, signature_of
 
 CAMERA = "camera:"
+USER_VARIABLE = "PATCHSIEVE_CAMERA_USER"
+PASSWORD_VARIABLE = "PATCHSIEVE_CAMERA_PASSWORD"
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _TIMEOUT_MS = 10_000
@@ -134,7 +137,8 @@ class Camera:
     to 30 seconds.
 
     Args:
-        address: ``camera:0``, or a URL such as ``rtsp://...``, whose password appears nowhere.
+        address: ``camera:0``, or a URL such as ``rtsp://...``. User and password are taken from
+            PATCHSIEVE_CAMERA_USER and PATCHSIEVE_CAMERA_PASSWORD where the URL has none, and are shown nowhere.
         every: which frames.
         tell: takes a sentence for the person.
 
@@ -207,13 +211,15 @@ class Camera:
         now = monotonic()
         if now < self._next_due:
             return False
-        self._next_due = max(self._next_due + self._every.amount, now)
+        self._next_due += self._every.amount
+        if self._next_due <= now:  # the first one, or late: what was missed is not made up for
+            self._next_due = now + self._every.amount
         return True
 
     def _add(self, index: int, pixels: Pixels | None) -> None:
         time = datetime.now().isoformat(timespec="milliseconds").replace(":", "-")
         arrival = Arrival(
-            name=f"{self._label}/{time}",
+            name=f"{self._label}/{time}-{index:06}",
             source=self.address,
             pixels=pixels,
             problem="" if pixels is not None else "OpenCV cannot decode this frame",
@@ -246,11 +252,19 @@ def label_of(address: str) -> str:
 
 def _device(address: str) -> int | str:
     if not address.startswith(CAMERA):
-        return address
+        return _with_password(address)
     number = address.removeprefix(CAMERA)
     if not number.isdecimal():
         raise ConfigError(f"{address} names no camera: give a number such as camera:0")
     return int(number)
+
+
+def _with_password(address: str) -> str:
+    user, parts = os.environ.get(USER_VARIABLE), urlsplit(address)
+    if user is None or parts.username is not None:
+        return address
+    secret = f"{quote(user, safe='')}:{quote(os.environ.get(PASSWORD_VARIABLE, ''), safe='')}"
+    return parts._replace(netloc=f"{secret}@{parts.netloc}").geturl()
 
 
 def _cv2() -> Any:

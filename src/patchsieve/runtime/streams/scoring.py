@@ -63,9 +63,11 @@ class Scorer:
     def score(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         """Judge parts together; one that the model cannot take does not spoil the others."""
         scorable = [arrival for arrival in arrivals if not arrival.problem]
-        outcomes = {arrival.name: Outcome(arrival, BROKEN, arrival.problem) for arrival in arrivals}
-        outcomes |= {outcome.arrival.name: outcome for outcome in self._scored(scorable)}
-        return [outcomes[arrival.name] for arrival in arrivals]
+        scored = iter(self._scored(scorable))
+        return [
+            Outcome(arrival, BROKEN, arrival.problem) if arrival.problem else next(scored)
+            for arrival in arrivals
+        ]
 
     def _scored(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         if not arrivals:
@@ -82,16 +84,26 @@ class Scorer:
         reasons = {skip.name: skip.reason for skip in result.skipped}
         return [
             Outcome(arrival, result.verdicts[index], result=_one(result, index))
-            if (index := positions.get(arrival.name)) is not None
-            else Outcome(arrival, BROKEN, reasons[arrival.name])
-            for arrival in arrivals
+            if (index := positions.get(name)) is not None
+            else Outcome(arrival, BROKEN, reasons[name])
+            for name, arrival in zip(_names(arrivals), arrivals, strict=True)
         ]
 
     def _predict(self, arrivals: Sequence[Arrival]) -> Result:
-        records = tuple(ImageRecord(arrival.name, pixels=arrival.pixels) for arrival in arrivals)
+        records = [
+            ImageRecord(name, pixels=arrival.pixels)
+            for name, arrival in zip(_names(arrivals), arrivals, strict=True)
+        ]
         return self.model.predict(
-            ImageSet(Path(), "arrays", records), operating_point=self.operating_point, review=self._review
+            ImageSet(Path(), "arrays", tuple(records)),
+            operating_point=self.operating_point,
+            review=self._review,
         )
+
+
+def _names(arrivals: Sequence[Arrival]) -> list[str]:
+    # Two names that are no UTF-8 may be shown alike.
+    return [f"{position} {arrival.name}" for position, arrival in enumerate(arrivals)]
 
 
 def _one(result: Result, index: int) -> Result:

@@ -12,7 +12,7 @@ from patchsieve.runtime.streams.arrivals import Source
 from patchsieve.runtime.streams.database import Database
 from patchsieve.runtime.streams.delivery import Delivery, Sink
 from patchsieve.runtime.streams.folder import FolderSource
-from patchsieve.runtime.streams.frames import CAMERA, Camera, Every, VideoFile
+from patchsieve.runtime.streams.frames import CAMERA, Camera, Every, VideoFile, without_password
 from patchsieve.runtime.streams.journal import Journal
 from patchsieve.runtime.streams.mqtt import MqttTopic
 from patchsieve.runtime.streams.scoring import Outcome, Scorer
@@ -22,7 +22,8 @@ from patchsieve.runtime.streams.webhook import Webhook
 
 Say = Callable[[str], None]
 
-_GRACE = 5.0
+GRACE = 5.0
+"""Seconds that a sink has at the end to take what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,12 @@ def watch(
         watcher.recover()
         for delivery in deliveries:
             delivery.start()
-        tell(f"watching {target}; results go to {folder}")
+        tell(f"watching {without_password(target)}; results go to {folder}")
         try:
             return watcher.run(stop)
         finally:
             for delivery in deliveries:
-                delivery.close(_GRACE)
+                delivery.close(GRACE)
                 _tell_left(delivery, tell)
 
 
@@ -138,11 +139,11 @@ def _source(
         )  # fmt: skip
     else:
         if settings.recursive or settings.after is not After.keep:
-            raise ConfigError(f"recursive and after are for folders, and {target} is none")
+            raise ConfigError(f"recursive and after are for folders, and {without_password(target)} is none")
         every = Every.read(settings.every or "1s")
         if _is_stream(target):
             if settings.once:
-                raise ConfigError(f"once is for folders and videos: {target} has no end")
+                raise ConfigError(f"once is for folders and videos: {without_password(target)} has no end")
             source = Camera(target, every, tell)
         elif path.exists():
             source = VideoFile(path, journal, every, tell)
