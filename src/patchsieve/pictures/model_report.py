@@ -15,6 +15,7 @@ from patchsieve.detectors import Detector
 from patchsieve.detectors.evidence import evidence
 from patchsieve.errors import BrokenImageError
 from patchsieve.evaluation import Evaluation
+from patchsieve.features import FeatureExtractor
 from patchsieve.images import Mask, Skipped, decode, decode_mask
 from patchsieve.pictures.cutout import Cutout
 from patchsieve.pictures.evidence import cutouts
@@ -118,6 +119,14 @@ def model_warnings(model: Detector) -> tuple[str, ...]:
                 f"the centre crop leaves out the outer {100 * (1 - seen):.0f} % of every image, as in the papers: "
                 "defects there are not seen; fit with --crop none to inspect whole images"
             )
+    if model.image_size == "native":
+        size = preprocessing.image_size
+        other = int((model.training_.sizes != np.array(size)).any(axis=1).sum())
+        if other:
+            warnings.append(
+                f"{other} of the {images} training images {'is' if other == 1 else 'are'} not {size[0]} x {size[1]} "
+                "pixels large, as the others are: brought to that size, what they show has another scale"
+            )
     return tuple(warnings)
 
 
@@ -197,7 +206,7 @@ def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
         ),
         ("Detector", model.system),
         ("Backbone", f"{extractor.backbone.name}, layers {', '.join(extractor.backbone.layers)}"),
-        ("Model frame", f"{width} x {height} pixels"),
+        ("Model frame", f"{width} x {height} pixels{_in_tiles(extractor)}"),
         (
             "Threshold",
             f"{model.threshold_:.4g} ({model.operating_points_[None].rule})",
@@ -218,3 +227,8 @@ def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
         worst = ", ".join(dropped[:_MOST_SUSPECTS]) + (", ..." if len(dropped) > _MOST_SUSPECTS else "")
         rows.append(("Dropped by image-level denoising", f"{len(dropped)}, the worst first: {worst}"))
     return tuple(rows)
+
+
+def _in_tiles(extractor: FeatureExtractor) -> str:
+    tiling = extractor.tiling
+    return "" if tiling is None else f", in {len(tiling)} tiles of {tiling.tile[1]} x {tiling.tile[0]}"

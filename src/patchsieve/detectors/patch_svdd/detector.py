@@ -71,6 +71,8 @@ class PatchSVDD(TrainedDetector):
             raise ConfigError(f"svdd_weight is {self.svdd_weight}: it must be at least 0")
         if self.code_dims < 1:
             raise ConfigError(f"code_dims is {self.code_dims}: it must be at least 1")
+        if self.tile is not None:
+            raise ConfigError("patch_svdd looks at every pixel of an image of any size: leave tile out")
         if self.bank_size is not None and self.bank_size < 1:
             raise ConfigError(f"bank_size is {self.bank_size}: it must be at least 1, or none")
 
