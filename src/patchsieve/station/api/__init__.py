@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from patchsieve.station.api import lines, predicting
+from patchsieve.station.api import drift, jobs, lines, predicting, suspects
 from patchsieve.station.api.schemas import PROBLEMS
 
 __all__ = ["DESCRIPTION", "TAGS", "router"]
@@ -23,8 +23,13 @@ many seconds it is worth asking again. Authenticate with `Authorization: Bearer 
 TAGS: list[dict[str, Any]] = [
     {"name": "inspect", "description": "Images to verdicts."},
     {"name": "lines", "description": "Production lines and the versions of their models."},
+    {"name": "suspects", "description": "Training images that look defective, and what people make of them."},
+    {"name": "jobs", "description": "Refits and updates in the background."},
 ]
 
 router = APIRouter(responses=PROBLEMS)
 router.include_router(predicting.router, tags=["inspect"])
 router.include_router(lines.router, tags=["lines"])
+router.include_router(drift.router, tags=["lines"])
+router.include_router(suspects.router, tags=["suspects"])
+router.include_router(jobs.router, tags=["jobs"])
