@@ -59,8 +59,8 @@ def postgres_server() -> Iterator[str]:
             time.sleep(0.05)
         yield f"postgresql://station@/{{}}?host={folder}"
     finally:
-        # At once, without waiting for connections that are open still.
-        server.send_signal(signal.SIGINT)
+        # At once: nobody will open this database again.
+        server.send_signal(signal.SIGQUIT)
         server.wait(timeout=30)
         log.close()
         shutil.rmtree(folder)

@@ -7,10 +7,14 @@ from patchsieve.station.engine import Decoder, EventHub, ModelPool
 from patchsieve.station.services.accounts import Accounts
 from patchsieve.station.services.audit import Audit
 from patchsieve.station.services.drift import Drifting
+from patchsieve.station.services.history import History
 from patchsieve.station.services.inspecting import Inspecting
 from patchsieve.station.services.lines import Lines
+from patchsieve.station.services.overview import Overview
 from patchsieve.station.services.refitting import Refitting
+from patchsieve.station.services.retention import Retention
 from patchsieve.station.services.review import Review
+from patchsieve.station.services.thresholds import Thresholds
 from patchsieve.station.services.version_models import VersionModels
 from patchsieve.station.settings import StationSettings
 from patchsieve.station.store import Store
@@ -33,6 +37,10 @@ class Station:
         admission: of requests with images.
         lines: and the versions of their models.
         inspecting: images to verdicts.
+        history: all inspections, and what people said of them.
+        thresholds: the operating points.
+        overview: how it all goes.
+        retention: what of the history goes.
         review: suspects of the training images, and marks.
         refitting: new versions, made in the background.
         drifting: whether parts still look like training.
@@ -49,6 +57,10 @@ class Station:
     admission: Admission = field(init=False)
     lines: Lines = field(init=False)
     inspecting: Inspecting = field(init=False)
+    history: History = field(init=False)
+    thresholds: Thresholds = field(init=False)
+    overview: Overview = field(init=False)
+    retention: Retention = field(init=False)
     review: Review = field(init=False)
     refitting: Refitting = field(init=False)
     drifting: Drifting = field(init=False)
@@ -78,6 +90,10 @@ class Station:
             self.events,
             max_images=settings.max_images,
         )
+        self.history = History(store, self.pictures, self.events)
+        self.thresholds = Thresholds(store, self.lines, self.pool)
+        self.overview = Overview(store, self.pictures, self.lines, self.pool, settings)
+        self.retention = Retention(store, self.pictures, settings)
         self.review = Review(store, self.lines, VersionModels(self.pool, settings.device))
         self.refitting = Refitting(store, self.pictures, self.lines, self.events, device=settings.device)
         self.drifting = Drifting(store, self.pictures, self.lines, self.pool)
@@ -102,10 +118,12 @@ class Station:
         for path in self.settings.models:
             self.lines.serve_file(path)
         self.decoder.start()
+        self.retention.start()
 
     def close(self) -> None:
         """Finish what was accepted, then let go of everything."""
         self.events.close()
+        self.retention.stop()
         self.refitting.close()
         self.drifting.close()
         self.pool.close()

@@ -17,7 +17,7 @@ from patchsieve.errors import BrokenImageError, ConfigError
 from patchsieve.pictures import colour_scale
 from patchsieve.station.engine import Accepted, Decoder, EventHub, ModelPool, Ticket
 from patchsieve.station.errors import Conflict, Invalid, TooLarge
-from patchsieve.station.services.inspection import Inspection, inspection_of, inspections
+from patchsieve.station.services.inspection import Inspection, event_of, inspection_of, inspections
 from patchsieve.station.services.lines import Line, Lines
 from patchsieve.station.services.once import Once
 from patchsieve.station.services.operating import current_row
@@ -295,22 +295,6 @@ class Inspecting:
             found = colour_scale(accepted.model)
             scale = self._scales[accepted.version_id] = (found.low, found.high)
         return scale
-
-
-def event_of(inspection: Inspection) -> dict[str, object]:
-    """Return what those who watch a line are told of an inspection."""
-    return {
-        "id": inspection.id,
-        "line": inspection.line,
-        "version": inspection.version,
-        "image_name": inspection.image_name,
-        "score": inspection.score,
-        "threshold": inspection.threshold,
-        "verdict": inspection.verdict,
-        "human_verdict": inspection.human_verdict,
-        "source": inspection.source,
-        "created_at": inspection.created_at.isoformat(),
-    }
 
 
 def _row(

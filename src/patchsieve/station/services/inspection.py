@@ -94,3 +94,19 @@ def inspection_of(row: InspectionRow, line: str, version: int) -> Inspection:
         judged_by=row.judged_by,
         judged_at=row.judged_at,
     )
+
+
+def event_of(inspection: Inspection) -> dict[str, object]:
+    """Return what those who watch a line are told of an inspection."""
+    return {
+        "id": inspection.id,
+        "line": inspection.line,
+        "version": inspection.version,
+        "image_name": inspection.image_name,
+        "score": inspection.score,
+        "threshold": inspection.threshold,
+        "verdict": inspection.verdict,
+        "human_verdict": inspection.human_verdict,
+        "source": inspection.source,
+        "created_at": inspection.created_at.isoformat(),
+    }

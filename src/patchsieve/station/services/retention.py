@@ -1,0 +1,138 @@
+"""Retention: the history goes by age and by the space it takes; what people judged or models need stays."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, select
+from sqlalchemy.orm import Session
+
+from patchsieve.station.services.audit import record
+from patchsieve.station.settings import StationSettings
+from patchsieve.station.store import Store
+from patchsieve.station.store.base import now
+from patchsieve.station.store.pictures import PictureFiles
+from patchsieve.station.store.tables import FeedbackRow, InspectionRow, MarkRow
+
+_EVERY_SECONDS = 15 * 60.0
+_CHUNK = 200
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep removed.
+
+    Attributes:
+        inspections: how many.
+        freed: bytes of images and maps.
+    """
+
+    inspections: int
+    freed: int
+
+
+class Retention:
+    """Removes old inspections with their images and maps, as the settings say.
+
+    An inspection that a person said something of stays, and so does an image that a person marked or that another
+    inspection shows.
+
+    Args:
+        store: of the history.
+        pictures: beside it.
+        settings: keep_days and keep_bytes are used.
+        chunk: inspections that go in one transaction.
+    """
+
+    def __init__(
+        self, store: Store, pictures: PictureFiles, settings: StationSettings, *, chunk: int = _CHUNK
+    ) -> None:
+        self._chunk = chunk
+        self._store = store
+        self._pictures = pictures
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
+
+    def start(self) -> None:
+        """Sweep now and every quarter of an hour, in a thread of its own; nothing where all is to be kept."""
+        if self._settings.keep_days is not None or self._settings.keep_bytes is not None:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread after what it is at."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def sweep(self) -> Swept:
+        """Remove what is older than the settings say, then the oldest until the rest takes no more than they say."""
+        count = freed = 0
+        days, limit = self._settings.keep_days, self._settings.keep_bytes
+        if days is not None:
+            old = InspectionRow.created_at < now() - timedelta(days=days)
+            while not self._stopping.is_set() and (swept := self._remove(old)).inspections:
+                count, freed = count + swept.inspections, freed + swept.freed
+        if limit is not None:
+            used = self._pictures.used_bytes()
+            while used > limit and not self._stopping.is_set():
+                swept = self._remove(None)
+                if not swept.inspections:
+                    _log.warning(
+                        "images and maps take %d bytes, of which people need all; %d were allowed",
+                        used,
+                        limit,
+                    )
+                    break
+                used -= swept.freed
+                count, freed = count + swept.inspections, freed + swept.freed
+        return Swept(count, freed)
+
+    def _remove(self, condition: ColumnElement[bool] | None) -> Swept:
+        """Remove some of the oldest that may go: the rows first, so that no row is without its image."""
+        query = (
+            select(InspectionRow.id, InspectionRow.image_file, InspectionRow.image_sha256)
+            .where(
+                InspectionRow.human_verdict.is_(None),
+                ~exists().where(FeedbackRow.inspection_id == InspectionRow.id),
+            )
+            .order_by(InspectionRow.created_at, InspectionRow.id)
+            .limit(self._chunk)
+            # Those that a person is judging at this moment are left for later.
+            .with_for_update(skip_locked=True)
+        )
+        if condition is not None:
+            query = query.where(condition)
+        with self._store.writing() as session:
+            rows = session.execute(query).all()
+            if not rows:
+                return Swept(0, 0)
+            session.execute(delete(InspectionRow).where(InspectionRow.id.in_([row.id for row in rows])))
+            record(session, "station", "history.sweep", "history", before={"inspections": len(rows)})
+        freed = sum(self._pictures.remove_map(row.id) for row in rows)
+        for file, sha256 in {row.image_file: row.image_sha256 for row in rows}.items():
+            freed += self._pictures.remove(file, sha256, lambda sha256=sha256: self._is_needed(sha256))
+        return Swept(len(rows), freed)
+
+    def _is_needed(self, sha256: str) -> bool:
+        with self._store.reading() as session:
+            return _refers(session, InspectionRow.image_sha256, sha256) or _refers(
+                session, MarkRow.image_sha256, sha256
+            )
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                swept = self.sweep()
+                if swept.inspections:
+                    _log.info("%d inspections went, %d bytes are free", swept.inspections, swept.freed)
+            except Exception:
+                # The line goes on; the next sweep may succeed.
+                _log.exception("the history could not be swept")
+            self._stopping.wait(_EVERY_SECONDS)
+
+
+def _refers(session: Session, column: object, sha256: str) -> bool:
+    return session.scalar(select(column).where(column == sha256).limit(1)) is not None  # type: ignore[call-overload]
