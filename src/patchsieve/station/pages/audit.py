@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from patchsieve.station.asking import StationNow
-from patchsieve.station.pages.rendering import PagesNow
+from patchsieve.station.pages.rendering import render
 from patchsieve.station.security import Role, require
 
 router = APIRouter()
@@ -20,7 +20,6 @@ _PAGE = 50
 def audit(
     request: Request,
     station: StationNow,
-    pages: PagesNow,
     who: str = "",
     action: str = "",
     before: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
@@ -30,7 +29,7 @@ def audit(
     entries, older = found[:_PAGE], None
     if len(found) > _PAGE:
         older = "/audit?" + urlencode({"who": who, "action": action, "before": entries[-1].id})
-    return pages.page(
+    return render(
         request,
         "audit.html",
         entries=entries,

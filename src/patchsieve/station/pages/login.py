@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import StationError
 from patchsieve.station.languages import LANGUAGE_COOKIE, LANGUAGES, said
-from patchsieve.station.pages.rendering import PagesNow
+from patchsieve.station.pages.rendering import render
 from patchsieve.station.security import Role, Visitor, forget_cookie, require, safe_next, set_cookie
 
 router = APIRouter()
@@ -21,13 +21,11 @@ Somebody = Annotated[Visitor, require(Role.VIEWER)]
 
 
 @router.get("/login")
-def ask(
-    request: Request, station: StationNow, pages: PagesNow, visitor: Anybody, next: str = "/"
-) -> Response:
+def ask(request: Request, station: StationNow, visitor: Anybody, next: str = "/") -> Response:
     """Ask for name and password, unless it is known who asks."""
     if visitor.role is not None:
         return RedirectResponse(safe_next(next), 303)
-    return pages.page(
+    return render(
         request,
         "login.html",
         next=safe_next(next),
@@ -38,15 +36,13 @@ def ask(
 
 
 @router.post("/login", dependencies=[require(None)])
-def log_in(
-    request: Request, station: StationNow, pages: PagesNow, name: Text, password: Text, next: Text = "/"
-) -> Response:
+def log_in(request: Request, station: StationNow, name: Text, password: Text, next: Text = "/") -> Response:
     """Begin a login, with a new secret in the cookie, and go where the visitor was going."""
     address = request.client.host if request.client else ""
     try:
         login = station.accounts.log_in(name, password, address=address, instead_of=request.state.seen.cookie)
     except StationError as error:
-        response: Response = pages.page(
+        response: Response = render(
             request,
             "login.html",
             status=error.status,
@@ -74,16 +70,15 @@ def log_out(request: Request, station: StationNow, visitor: Somebody, everywhere
 
 
 @router.get("/me")
-def me(request: Request, pages: PagesNow, visitor: Somebody) -> Response:
+def me(request: Request, visitor: Somebody) -> Response:
     """Show the visitor's own account."""
-    return pages.page(request, "me.html", is_user=visitor.via == "session", complaint=None)
+    return render(request, "me.html", is_user=visitor.via == "session", complaint=None)
 
 
 @router.post("/me/password")
 def change_password(
     request: Request,
     station: StationNow,
-    pages: PagesNow,
     visitor: Somebody,
     old: Text,
     new: Text,
@@ -104,7 +99,7 @@ def change_password(
             complaint, status = str(error), error.status
     if complaint is not None:
         is_user = visitor.via == "session"
-        return pages.page(request, "me.html", status=status, is_user=is_user, complaint=complaint)
+        return render(request, "me.html", status=status, is_user=is_user, complaint=complaint)
     response = RedirectResponse("/login", 303)
     forget_cookie(response, request)
     return response

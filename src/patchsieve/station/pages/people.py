@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Invalid, StationError
 from patchsieve.station.languages import said
-from patchsieve.station.pages.rendering import PagesNow, Renderer
+from patchsieve.station.pages.rendering import render
 from patchsieve.station.running import Station
 from patchsieve.station.security import Role, Visitor, require
 from patchsieve.station.services.tokens import ApiToken
@@ -33,18 +33,15 @@ TOLD = {
 
 
 @router.get("/people")
-def people(
-    request: Request, station: StationNow, pages: PagesNow, visitor: Engineer, told: str = ""
-) -> Response:
+def people(request: Request, station: StationNow, visitor: Engineer, told: str = "") -> Response:
     """Show all users and tokens."""
-    return _page(request, station, pages, visitor, told=TOLD.get(told))
+    return _page(request, station, visitor, told=TOLD.get(told))
 
 
 @router.post("/people/users")
 def add_user(
     request: Request,
     station: StationNow,
-    pages: PagesNow,
     visitor: Engineer,
     name: Text,
     password: Text,
@@ -56,14 +53,13 @@ def add_user(
         station.accounts.add(name, password, _role(role), by=visitor.name)
         return "added"
 
-    return _changed(request, station, pages, visitor, change)
+    return _changed(request, station, visitor, change)
 
 
 @router.post("/people/users/{what}")
 def change_user(
     request: Request,
     station: StationNow,
-    pages: PagesNow,
     visitor: Engineer,
     what: str,
     name: Text,
@@ -92,55 +88,50 @@ def change_user(
                 return "logged-out"
         raise Invalid(said("a user cannot be changed in this way"))
 
-    return _changed(request, station, pages, visitor, change)
+    return _changed(request, station, visitor, change)
 
 
 @router.post("/people/tokens")
 def create_token(
-    request: Request, station: StationNow, pages: PagesNow, visitor: Engineer, name: Text, role: Text
+    request: Request, station: StationNow, visitor: Engineer, name: Text, role: Text
 ) -> Response:
     """Make a token and show its secret, this once."""
     try:
         token, secret = station.accounts.tokens.create(name, _role(role), by=visitor.name)
     except StationError as error:
-        return _page(request, station, pages, visitor, complaint=error)
-    return _page(request, station, pages, visitor, fresh=(token, secret))
+        return _page(request, station, visitor, complaint=error)
+    return _page(request, station, visitor, fresh=(token, secret))
 
 
 @router.post("/people/tokens/revoke")
-def revoke_token(
-    request: Request, station: StationNow, pages: PagesNow, visitor: Engineer, token: Text
-) -> Response:
+def revoke_token(request: Request, station: StationNow, visitor: Engineer, token: Text) -> Response:
     """Make a token useless."""
 
     def change() -> str:
         station.accounts.tokens.revoke(token, by=visitor.name)
         return "revoked"
 
-    return _changed(request, station, pages, visitor, change)
+    return _changed(request, station, visitor, change)
 
 
-def _changed(
-    request: Request, station: Station, pages: Renderer, visitor: Visitor, change: Callable[[], str]
-) -> Response:
+def _changed(request: Request, station: Station, visitor: Visitor, change: Callable[[], str]) -> Response:
     try:
         told = change()
     except StationError as error:
-        return _page(request, station, pages, visitor, complaint=error)
+        return _page(request, station, visitor, complaint=error)
     return RedirectResponse(f"/people?told={told}", 303)
 
 
 def _page(
     request: Request,
     station: Station,
-    pages: Renderer,
     visitor: Visitor,
     *,
     told: str | None = None,
     complaint: StationError | None = None,
     fresh: tuple[ApiToken, str] | None = None,
 ) -> Response:
-    return pages.page(
+    return render(
         request,
         "people.html",
         status=complaint.status if complaint else 200,

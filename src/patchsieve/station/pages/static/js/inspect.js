@@ -1,0 +1,115 @@
+// The inspect page: images go in by button, drop or folder; results come into the list, one of them is looked at.
+import { chosen, dropped } from "./files.js";
+import { fetchPiece, put } from "./swap.js";
+import { Uploads } from "./uploads.js";
+
+const form = document.getElementById("upload");
+const list = document.getElementById("results");
+const progress = document.getElementById("progress");
+const look = document.getElementById("look");
+const place = form.querySelector(".drop");
+
+const uploads = new Uploads(form, list, changed);
+
+function changed(item) {
+  const { all, done, failed } = uploads.counts;
+  progress.hidden = all === 0;
+  progress.querySelector("progress").max = Math.max(1, all);
+  progress.querySelector("progress").value = done + failed;
+  const words = [form.dataset.progress.replace("{done}", done).replace("{all}", all)];
+  if (failed) words.push(form.dataset.failed.replace("{failed}", failed));
+  progress.querySelector("[data-progress-words]").textContent = words.join(", ");
+  progress.querySelector("[data-cancel]").disabled = !uploads.busy;
+  count();
+  // The first result is looked at without asking; later ones do not tear anybody away.
+  if (item && !current()) open(item.querySelector("[data-open]"));
+}
+
+function count() {
+  for (const number of document.querySelectorAll("[data-count]")) {
+    number.textContent = list.querySelectorAll(`[data-verdict="${number.dataset.count}"]`).length;
+  }
+  document.querySelector("[data-empty]").hidden = list.childElementCount > 0;
+}
+
+function current() {
+  return list.querySelector("[aria-current]");
+}
+
+async function open(link) {
+  current()?.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+  link.scrollIntoView({ block: "nearest" });
+  try {
+    const text = await fetchPiece(link.href);
+    // Whoever goes on quickly sees the last one asked for, not the last one answered.
+    if (current() !== link) return;
+    if (look.firstElementChild) put(look.firstElementChild, text);
+    document.querySelector("[data-complaint]").textContent = "";
+  } catch (error) {
+    document.querySelector("[data-complaint]").textContent = error.message;
+  }
+}
+
+function step(by) {
+  const links = [...list.querySelectorAll("[data-open]")].filter((link) => link.checkVisibility());
+  const at = links.indexOf(current());
+  const next = links[at < 0 ? 0 : at + by];
+  if (next) open(next);
+}
+
+function filter(button) {
+  const on = button.ariaPressed !== "true";
+  for (const other of document.querySelectorAll("[data-only][aria-pressed]")) other.ariaPressed = "false";
+  button.ariaPressed = String(on);
+  if (on) list.dataset.only = button.dataset.only;
+  else delete list.dataset.only;
+}
+
+function take(input) {
+  uploads.add(chosen(input));
+  input.value = "";
+}
+
+for (const part of form.querySelectorAll("[data-needs-script]")) part.hidden = false;
+const images = form.elements.image;
+images.multiple = true;
+images.required = false;
+form.querySelector("[data-without-script]").hidden = true;
+for (const input of form.querySelectorAll("input[type=file]")) input.addEventListener("change", () => take(input));
+form.addEventListener("submit", (event) => event.preventDefault());
+
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    place.classList.add("over");
+  });
+}
+for (const kind of ["dragleave", "drop"]) document.addEventListener(kind, () => place.classList.remove("over"));
+document.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  uploads.add(await dropped(event.dataTransfer));
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  const link = event.target.closest("[data-open]");
+  if (link && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    open(link);
+  } else if (button?.dataset.step) step(Number(button.dataset.step));
+  else if (button?.dataset.only) filter(button);
+  else if (button?.hasAttribute("data-cancel")) uploads.cancel();
+});
+document.addEventListener("swapped", (event) => {
+  const judgement = event.target.closest("#judgement") ?? event.target.querySelector("#judgement");
+  const said = current()?.querySelector(".said");
+  if (judgement && said) said.textContent = judgement.dataset.human ? judgement.querySelector(".human").textContent.trim() : "";
+});
+addEventListener("beforeunload", (event) => {
+  if (uploads.busy) event.preventDefault();
+});
+
+const first = list.querySelector("[data-open]");
+if (first) first.setAttribute("aria-current", "true");
+count();
