@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from patchsieve.cli.console import out, say
-from patchsieve.cli.formats import Device
+from patchsieve.cli.formats import Device, EngineName
 from patchsieve.runtime.streams import After
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector
-    from patchsieve.runtime import Model
+    from patchsieve.runtime import ExportedModel, Model
     from patchsieve.runtime.streams import Outcome, Summary
 
 _COLOURS = {"good": "green", "review": "yellow", "defect": "red", "broken": "magenta"}
@@ -62,6 +62,9 @@ def watch(
         int, typer.Option(min=1, help="Most messages kept for a sink that does not answer.")
     ] = 100_000,
     device: Device = "auto",
+    engine: Annotated[
+        EngineName, typer.Option(help="What an exported model runs on; a model file runs on torch.")
+    ] = EngineName.auto,
 ) -> None:
     """Judge files as they arrive in a folder, or frames of a video or camera, each once. Ctrl-C or SIGTERM ends it."""
     from patchsieve.runtime import open_model
@@ -73,7 +76,7 @@ def watch(
         every=every, batch_size=batch_size, sinks=tuple(sink or ()), spool_limit=spool_limit,
     )  # fmt: skip
     with _stopped_by_signals() as stop:
-        model = open_model(model_file, device=device)
+        model = open_model(model_file, device=device, engine=engine)
         scorer = Scorer(model, model_file.name, operating_point=operating_point, review=review)
         draw = _drawer(model) if overlays else None
         summary = run(scorer, target, out_dir, settings, stop=stop, draw=draw, show=_show, tell=say)
@@ -121,7 +124,7 @@ def _drawer(model: "Model") -> "Callable[[Outcome, Path], None]":
     from patchsieve.pictures import FOUND_COLOUR, colour_scale, outline, overlay, place_map
     from patchsieve.pictures.files import write_picture
 
-    scale = colour_scale(cast("Detector", model))
+    scale = colour_scale(cast("Detector | ExportedModel", model))
 
     def draw(outcome: "Outcome", path: Path) -> None:
         result, pixels = outcome.result, outcome.arrival.pixels

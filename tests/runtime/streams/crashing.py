@@ -95,6 +95,7 @@ def main(folder: Path, first: int, step: int) -> None:
         look(root, line)
         shutil.rmtree(root)
         line += step
+    assert not {"torch", "scipy", "cv2", "paho"} & set(sys.modules)
     print(killed)
 
 
