@@ -7,7 +7,7 @@ from importlib.metadata import version
 import anyio.to_thread
 from fastapi import FastAPI
 
-from patchsieve.station import api, security
+from patchsieve.station import api, pages, security
 from patchsieve.station.limits import BodyLimit
 from patchsieve.station.problems import answer_errors
 from patchsieve.station.running import Station
@@ -53,6 +53,7 @@ def _application(station: Station) -> FastAPI:
     app.state.station = station
     answer_errors(app)
     app.include_router(api.router, prefix="/api/v1")
+    pages.install(app)
     # Outermost last: first it is said who asks, then the body is counted.
     app.add_middleware(BodyLimit, max_bytes=station.settings.max_body_bytes)
     security.install(app, station.settings, lambda: station.accounts)

@@ -18,6 +18,7 @@ from patchsieve.station.pages import (
     inspections,
     lines,
     login,
+    overview,
     people,
     pictures,
     review,
@@ -30,6 +31,7 @@ __all__ = ["install"]
 
 _STATIC = Path(__file__).parent / "static"
 _ROUTERS = (
+    overview.router,
     lines.router,
     inspect.router,
     wall.router,
