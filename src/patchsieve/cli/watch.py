@@ -54,6 +54,9 @@ def watch(
         typer.Option(help="Frames of a video or camera: one in 10, or one in 0.5s.", show_default="1s"),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Most images that are scored together.")] = 8,
+    forget_after: Annotated[
+        int, typer.Option(min=1, help="Days for which the journal knows files that were moved.")
+    ] = 90,
     sink: Annotated[
         list[str] | None,
         typer.Option(help="mqtt://HOST/TOPIC, mqtts://, http:// or https:// URL; repeatable."),
@@ -73,7 +76,7 @@ def watch(
 
     settings = WatchSettings(
         recursive=recursive, poll=poll, settle=settle, patience=patience, once=once, after=after,
-        every=every, batch_size=batch_size, sinks=tuple(sink or ()), spool_limit=spool_limit,
+        every=every, batch_size=batch_size, forget_after=forget_after, sinks=tuple(sink or ()), spool_limit=spool_limit,
     )  # fmt: skip
     with _stopped_by_signals() as stop:
         model = open_model(model_file, device=device, engine=engine)

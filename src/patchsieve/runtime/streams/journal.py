@@ -156,6 +156,19 @@ class Journal:
         found = self._database.rows("SELECT day FROM parts ORDER BY number DESC LIMIT 1")
         return found[0][0] if found else None
 
+    def forget(self, before: str) -> None:
+        """Forget parts of the days before an ISO date: frames and files that were moved; of all others the line.
+
+        The last day that has parts is never forgotten: its file may be incomplete, and its numbers are the last.
+        """
+        before = min(before, self.last_day() or before)
+        with self._database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM parts WHERE day < ? AND placed = 1 AND (destination IS NOT NULL OR size IS NULL)",
+                (before,),
+            )
+            connection.execute("UPDATE parts SET result = '' WHERE day < ? AND result != ''", (before,))
+
     def lines_of(self, day: str) -> list[str]:
         """Return the lines of a day in order."""
         found = self._database.rows("SELECT result FROM parts WHERE day = ? ORDER BY number", (day,))

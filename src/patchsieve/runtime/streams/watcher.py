@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -61,6 +61,7 @@ class Watcher:
         folder: of the results; also the one to which files are moved.
         after: what becomes of files.
         batch_size: most parts that are scored together.
+        forget_after: days after which the journal forgets what no file in the folder needs, see `Journal.forget`.
         deliveries: of messages.
         draw: writes the picture of an outcome to a path; None for no pictures.
         show: takes each outcome as it is done.
@@ -76,6 +77,7 @@ class Watcher:
         *,
         after: After = After.keep,
         batch_size: int = 8,
+        forget_after: int = 90,
         deliveries: Sequence[Delivery] = (),
         draw: Callable[[Outcome, Path], None] | None = None,
         show: Callable[[Outcome], None],
@@ -87,6 +89,8 @@ class Watcher:
         self._folder = folder
         self._after = after
         self._batch_size = batch_size
+        self._forget_after = forget_after
+        self._forgot_on: date | None = None
         self._deliveries = deliveries
         self._draw = draw
         self._show = show
@@ -144,10 +148,16 @@ class Watcher:
         for delivery in self._deliveries:
             delivery.added(len(entries))
         self._days.append(entries[0].day, [entry.result for entry in entries])
+        self._forget(time.date())
         self._place([entry for entry in entries if not entry.placed])
         for outcome in outcomes:
             summary.verdicts[outcome.verdict] += 1
             self._show(outcome)
+
+    def _forget(self, today: date) -> None:
+        if self._forgot_on != today:
+            self._forgot_on = today
+            self._journal.forget((today - timedelta(days=self._forget_after)).isoformat())
 
     def _entry(self, number: int, outcome: Outcome, time: datetime, taken: set[Path]) -> Entry:
         arrival = outcome.arrival

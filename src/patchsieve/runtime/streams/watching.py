@@ -39,6 +39,7 @@ class WatchSettings:
         after: what becomes of files that are done.
         every: which frames of a video or a camera are looked at, see `Every.read`; None for one a second.
         batch_size: most parts that are scored together.
+        forget_after: days after which the journal forgets parts whose files were moved, and all frames.
         sinks: where messages go: mqtt://, mqtts://, http:// and https:// URLs.
         spool_limit: most messages kept for each sink.
 
@@ -54,6 +55,7 @@ class WatchSettings:
     after: After = After.keep
     every: str | None = None
     batch_size: int = 8
+    forget_after: int = 90
     sinks: tuple[str, ...] = ()
     spool_limit: int = 100_000
 
@@ -61,8 +63,8 @@ class WatchSettings:
         """Refuse what cannot work."""
         if len(set(self.sinks)) < len(self.sinks):
             raise ConfigError("a sink is given twice")
-        if self.batch_size < 1 or self.spool_limit < 1:
-            raise ConfigError("the batch size and the limit of the spool must be at least 1")
+        if min(self.batch_size, self.spool_limit, self.forget_after) < 1:
+            raise ConfigError("batch size, limit of the spool and days to remember must be at least 1")
         if min(self.poll, self.settle, self.patience) < 0:
             raise ConfigError("poll, settle and patience are seconds, not less than 0")
 
@@ -106,7 +108,7 @@ def watch(
         ]
         watcher = Watcher(
             source, scorer, journal, folder, after=settings.after, batch_size=settings.batch_size,
-            deliveries=deliveries, draw=draw, show=show, tell=tell,
+            forget_after=settings.forget_after, deliveries=deliveries, draw=draw, show=show, tell=tell,
         )  # fmt: skip
         watcher.recover()
         for delivery in deliveries:
