@@ -15,6 +15,7 @@ from patchsieve.cli.fit import fit
 from patchsieve.cli.pixel_threshold import pixel_threshold
 from patchsieve.cli.predict import predict
 from patchsieve.cli.refit import refit
+from patchsieve.cli.serve import serve
 from patchsieve.cli.suspects import suspects
 from patchsieve.cli.threshold import threshold
 from patchsieve.cli.update import update
@@ -60,6 +61,7 @@ for command in (
     evaluate,
     update,
     export,
+    serve,
     drift,
     bench,
     course,
