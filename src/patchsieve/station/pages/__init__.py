@@ -22,6 +22,7 @@ from patchsieve.station.pages import (
     people,
     pictures,
     review,
+    threshold,
     versions,
     wall,
 )
@@ -40,6 +41,7 @@ _ROUTERS = (
     pictures.router,
     review.router,
     versions.router,
+    threshold.router,
     login.router,
     people.router,
     audit.router,

@@ -108,7 +108,7 @@ class ScoreChart:
 
 
 def nice_steps(top: float, most: int = 5) -> list[float]:
-    """Return round numbers from 0 to the first that reaches `top`, at most `most` steps apart by 1, 2 or 5 times 10^n."""
+    """Return round numbers from 0 to the first that reaches `top`, 1, 2 or 5 times a power of ten apart."""
     if not top > 0:
         return [0.0, 1.0]
     rough = top / most

@@ -39,7 +39,7 @@ function current() {
 async function open(link) {
   current()?.removeAttribute("aria-current");
   link.setAttribute("aria-current", "true");
-  link.scrollIntoView({ block: "nearest" });
+  show(link.parentElement);
   try {
     const text = await fetchPiece(link.href);
     // Whoever goes on quickly sees the last one asked for, not the last one answered.
@@ -49,6 +49,15 @@ async function open(link) {
   } catch (error) {
     document.querySelector("[data-complaint]").textContent = error.message;
   }
+}
+
+// Into sight within the list; the page stays where it is.
+function show(item) {
+  const [outer, inner] = [list.getBoundingClientRect(), item.getBoundingClientRect()];
+  list.scrollBy(
+    Math.min(0, inner.left - outer.left) || Math.max(0, inner.right - outer.right),
+    Math.min(0, inner.top - outer.top) || Math.max(0, inner.bottom - outer.bottom),
+  );
 }
 
 function step(by) {

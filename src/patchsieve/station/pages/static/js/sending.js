@@ -27,14 +27,17 @@ function refusal(text) {
 export async function send(form, image, signal, tell) {
   for (let lost = 0; ; ) {
     const body = new FormData();
-    body.set("csrf", form.elements.csrf.value);
     body.set("point", form.elements.point.value);
     body.set("image", image.file, image.name);
     tell("sending");
     let answer;
     try {
       answer = await fetch(form.action, {
-        method: "POST", body, signal, headers: { "X-Piece": "1", "Idempotency-Key": image.key },
+        method: "POST",
+        body,
+        signal,
+        // In a header, so that the station can say that it is busy before it has read the body.
+        headers: { "X-Piece": "1", "X-CSRF-Token": form.elements.csrf.value, "Idempotency-Key": image.key },
       });
     } catch (error) {
       if (signal.aborted || lost === PAUSES.length) throw error;

@@ -58,7 +58,9 @@ export function listenForForms() {
     form.ariaBusy = "true";
     try {
       const body = new FormData(form, event.submitter);
-      const text = await fetchPiece(event.submitter?.formAction ?? form.action, { method: "POST", body });
+      // Not the button's formAction, which without the attribute is the page's address.
+      const address = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+      const text = await fetchPiece(address, { method: "POST", body });
       const target = document.querySelector(form.dataset.swap);
       if (target) put(target, text);
     } catch (error) {

@@ -21,15 +21,17 @@ export class Uploads {
   add(files) {
     if (!this.busy) this.counts = { all: 0, done: 0, failed: 0 };
     const shape = document.getElementById("waiting-item").content.firstElementChild;
+    if (!files.length) return;
     for (const { file, name } of files) {
       const item = shape.cloneNode(true);
       const image = { file, name, item, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
       item.querySelector(".name").textContent = name;
       item.querySelector("[data-again]").addEventListener("click", () => this.again(image));
       this.tell(image, "queued");
-      this.list.prepend(item);
       this.waiting.push(image);
     }
+    // The newest lot first, each in its own order.
+    this.list.prepend(...this.waiting.slice(-files.length).map(({ item }) => item));
     this.counts.all += files.length;
     this.next();
   }
