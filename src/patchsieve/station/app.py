@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from patchsieve.station import api, pages, security
 from patchsieve.station.limits import BodyLimit
+from patchsieve.station.observing.installing import install as observe
 from patchsieve.station.problems import answer_errors
 from patchsieve.station.running import Station
 from patchsieve.station.settings import StationSettings
@@ -57,4 +58,5 @@ def _application(station: Station) -> FastAPI:
     # Outermost last: first it is said who asks, then the body is counted.
     app.add_middleware(BodyLimit, max_bytes=station.settings.max_body_bytes)
     security.install(app, station.settings, lambda: station.accounts)
+    observe(app, station)
     return app

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from patchsieve.station.admission import Admission
 from patchsieve.station.engine import Decoder, EventHub, ModelPool
+from patchsieve.station.observing import Metrics
 from patchsieve.station.services.accounts import Accounts
 from patchsieve.station.services.audit import Audit
 from patchsieve.station.services.drift import Drifting
@@ -29,6 +30,7 @@ class Station:
         settings: how it is set up.
         store: the database.
         pictures: the files beside it.
+        metrics: how it goes, in figures.
         events: what happens, for those who watch.
         decoder: of uploads.
         pool: the models at work.
@@ -49,6 +51,7 @@ class Station:
     settings: StationSettings
     store: Store
     pictures: PictureFiles = field(init=False)
+    metrics: Metrics = field(init=False)
     events: EventHub = field(init=False)
     decoder: Decoder = field(init=False)
     pool: ModelPool = field(init=False)
@@ -68,13 +71,15 @@ class Station:
     def __post_init__(self) -> None:
         settings, store = self.settings, self.store
         self.pictures = PictureFiles(store.data_dir)
-        self.events = EventHub()
+        self.metrics = Metrics(store.data_dir)
+        self.events = EventHub(seen=self.metrics.event)
         self.decoder = Decoder(max_pixels=settings.max_pixels)
         self.pool = ModelPool(
             queue_size=settings.queue_size,
             batch_size=settings.batch_size,
             max_wait_seconds=settings.max_wait_seconds,
             device=settings.device,
+            seen=self.metrics.batch,
         )
         self.accounts = Accounts(store)
         self.audit = Audit(store)

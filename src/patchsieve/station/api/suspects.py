@@ -1,7 +1,7 @@
 """Training images that look defective, the evidence, and the marks that people give them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/lines/{line}/versions/{number}")
 _looking = [require(Role.VIEWER)]
 Engineer = Annotated[Visitor, require(Role.ENGINEER)]
 Rank = Annotated[int, Path(ge=1, le=2**31 - 1, description="1 for the worst.", examples=[1])]
-_PNG = {200: {"content": {"image/png": {}}, "description": "The picture."}}
+_PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture."}}
 _MOST = 1000
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
@@ -69,9 +69,18 @@ class EventHub:
         keep: events that are kept for those who come back, and say by Last-Event-ID where they were.
         limit: events that may wait for one watcher.
         heartbeat: seconds of silence after which a comment is sent, so that dead connections are noticed.
+        seen: told of each event, in the thread that publishes it.
     """
 
-    def __init__(self, *, keep: int = 256, limit: int = 256, heartbeat: float = 15.0) -> None:
+    def __init__(
+        self,
+        *,
+        keep: int = 256,
+        limit: int = 256,
+        heartbeat: float = 15.0,
+        seen: Callable[[Event], None] = lambda _event: None,
+    ) -> None:
+        self._seen = seen
         self._kept: deque[Event] = deque(maxlen=keep)
         self._limit = limit
         self._heartbeat = heartbeat
@@ -106,6 +115,7 @@ class EventHub:
             self._kept.append(event)
             for watcher in self._watchers:
                 watcher.offer(event)
+        self._seen(event)
 
     async def stream(
         self, last_event_id: str | None = None, line_id: str | None = None

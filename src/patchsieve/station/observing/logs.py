@@ -1,0 +1,49 @@
+"""The log as lines of JSON, one for each thing that happened."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import IO
+
+from patchsieve.station.observing.requests import current_request_id
+
+# What a record has that no caller has given it.
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """Formats records as JSON: time, level, logger, message, the request's id, and what the caller added."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := current_request_id():
+            line["request_id"] = request_id
+        line |= {name: value for name, value in vars(record).items() if name not in _OWN}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def log_as_json(stream: IO[str] | None = None, level: int = logging.INFO) -> None:
+    """Have all loggers write lines of JSON.
+
+    Args:
+        stream: standard error where none is given.
+        level: what is less important is left out.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # It writes whole addresses, with what stands behind the question mark; requests have lines of ours.
+    logging.getLogger("uvicorn.access").disabled = True
