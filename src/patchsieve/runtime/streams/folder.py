@@ -165,20 +165,21 @@ class FolderSource:
         new: list[tuple[int, str, Signature]] = []
         try:
             for entry in self._entries():
-                known = self._done.get(entry.path)
+                path = entry.path
+                known = self._done.get(path)
                 if known is not None and not recheck:
-                    done[entry.path] = known
+                    done[path] = known
                     continue
                 signature = _signature(entry)
                 if signature is None:
                     continue
-                if signature == known or (known is None and self._is_done(entry.path, signature)):
-                    done[entry.path] = signature
+                if signature == known or (known is None and self._is_done(path, signature)):
+                    done[path] = signature
                     continue
-                seen.add(entry.path)
-                waiting = self._waiting.get(entry.path)
+                seen.add(path)
+                waiting = self._waiting.get(path)
                 if waiting is None or waiting.signature != signature:
-                    new.append((signature.mtime_ns, entry.path, signature))
+                    new.append((signature.mtime_ns, path, signature))
         except OSError as error:
             self._went_away(error)
             return
@@ -212,9 +213,11 @@ class FolderSource:
                 continue  # a folder below that was taken away, or is not for us
             with listing:
                 for entry in listing:
-                    if entry.name.startswith((".", "~")) or entry.name.casefold() in LITTER:
+                    if entry.path in self._done:  # first, since nearly all may be so
+                        yield entry
+                    elif _is_litter(entry.name):
                         continue
-                    if Path(entry.name).suffix.lower() in _TAKEN_SUFFIXES and _is_file(entry):
+                    elif Path(entry.name).suffix.lower() in _TAKEN_SUFFIXES and _is_file(entry):
                         yield entry
                     elif self._recursive and self._is_watched(entry):
                         folders.append(entry.path)
@@ -240,6 +243,10 @@ def _read(path: str, attempts: int) -> Reading:
             Path(path), f"{attempts} times the watcher ended before it was done with this file: too large?"
         )
     return read_file(Path(path))
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith((".", "~")) or name.casefold() in LITTER
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
