@@ -31,12 +31,13 @@ def judged(part):
 
 
 @pytest.mark.parametrize(
-    ("backbone", "tile", "overlap", "count", "to"),
-    [("efficientnet_lite0", 128, 32, 8, "openvino"), ("dinov2_vits14", 224, 64, 2, "onnx")],
+    ("backbone", "layer", "tile", "count", "to"),
+    [("efficientnet_lite0", "stage3", 128, 8, "openvino"), ("dinov2_vits14", "block2", 224, 2, "onnx")],
 )
-def test_the_graph_says_what_the_model_says(photographs, part, tmp_path, backbone, tile, overlap, count, to):
-    settings = {"backbone": backbone, "tile": tile, "tile_overlap": overlap, "bank_size": 300, "folds": 2}
-    model = make_detector("patchcore", {**settings, "device": "cpu"}).fit(photographs)
+def test_the_graph_says_what_the_model_says(photographs, part, tmp_path, backbone, layer, tile, count, to):
+    backed = {"backbone": backbone, "layers": [layer], "device": "cpu"}
+    tiled = {"tile": tile, "tile_overlap": 32, "bank_size": 300, "folds": 2}
+    model = make_detector("patchcore", backed | tiled).fit(photographs)
     assert len(model.extractor_.tiling) == count
     exported = export_model(model, tmp_path / "line7", to=to)
     assert exported.parity.same
