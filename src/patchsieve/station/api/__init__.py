@@ -7,7 +7,16 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from patchsieve.station.api import drift, jobs, lines, predicting, suspects
+from patchsieve.station.api import (
+    drift,
+    inspections,
+    jobs,
+    lines,
+    operating_points,
+    overview,
+    predicting,
+    suspects,
+)
 from patchsieve.station.api.schemas import PROBLEMS
 
 __all__ = ["DESCRIPTION", "TAGS", "router"]
@@ -23,6 +32,9 @@ many seconds it is worth asking again. Authenticate with `Authorization: Bearer 
 TAGS: list[dict[str, Any]] = [
     {"name": "inspect", "description": "Images to verdicts."},
     {"name": "lines", "description": "Production lines and the versions of their models."},
+    {"name": "thresholds", "description": "Operating points, and what they would have cost."},
+    {"name": "history", "description": "Inspections, and what people say of them."},
+    {"name": "overview", "description": "How it all goes."},
     {"name": "suspects", "description": "Training images that look defective, and what people make of them."},
     {"name": "jobs", "description": "Refits and updates in the background."},
 ]
@@ -31,5 +43,8 @@ router = APIRouter(responses=PROBLEMS)
 router.include_router(predicting.router, tags=["inspect"])
 router.include_router(lines.router, tags=["lines"])
 router.include_router(drift.router, tags=["lines"])
+router.include_router(operating_points.router, tags=["thresholds"])
+router.include_router(inspections.router, tags=["history"])
+router.include_router(overview.router, tags=["overview"])
 router.include_router(suspects.router, tags=["suspects"])
 router.include_router(jobs.router, tags=["jobs"])

@@ -60,6 +60,15 @@ LineName = Annotated[
         examples=["line7"],
     ),
 ]
+InspectionId = Annotated[
+    str,
+    Path(
+        alias="id",
+        pattern="^[0-9a-f]{32}$",
+        description="Key of the inspection.",
+        examples=["0f8fad5bd9cb469fa16570867728950e"],
+    ),
+]
 # As far as the integers of a database reach.
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Number of the version.", examples=[1])]
 
@@ -113,8 +122,8 @@ class Switch(_Said):
     at: datetime
 
 
-class Inspection(_Said):
-    """One image that was judged."""
+class InspectionSummary(_Said):
+    """One image that was judged, without its regions."""
 
     id: str = Field(examples=["0f8fad5bd9cb469fa16570867728950e"])
     line: str = Field(examples=["line7"])
@@ -129,9 +138,6 @@ class Inspection(_Said):
     width: int
     height: int
     peak: tuple[int, int] = Field(description="(x, y) of the highest score, in pixels of the image.")
-    regions: list[dict[str, Any]] = Field(
-        description="What is outlined: area, box, peak, peak_score, mean_score, polygons."
-    )
     seconds: float = Field(description="That the image took, decoding to map.")
     created_at: datetime
     by: str | None
@@ -139,6 +145,41 @@ class Inspection(_Said):
     human_note: str | None
     judged_by: str | None
     judged_at: datetime | None
+
+
+class Inspection(InspectionSummary):
+    """One image that was judged."""
+
+    regions: list[dict[str, Any]] = Field(
+        description="What is outlined: area, box, peak, peak_score, mean_score, polygons."
+    )
+
+
+class InspectionPage(_Said):
+    """A page of the history."""
+
+    inspections: list[InspectionSummary]
+    next_cursor: str | None = Field(description="Where the next page begins; null at the end.")
+
+
+class Judgement(BaseModel):
+    """What a person says of an inspection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    verdict: Literal["good", "defect"] | None = Field(
+        description="What the part truly is; null takes back what was said.", examples=["good"]
+    )
+    note: Text = Field("", max_length=2000, examples=["only dust"])
+
+
+class Said(_Said):
+    """What a person said of an inspection."""
+
+    verdict: Literal["good", "defect"] | None
+    note: str
+    by: str
+    at: datetime
 
 
 class RefusedImage(_Said):

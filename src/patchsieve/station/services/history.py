@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from patchsieve.station.engine import EventHub
 from patchsieve.station.errors import Invalid, NotFound
+from patchsieve.station.languages import said
 from patchsieve.station.services.filters import Filter, Order
 from patchsieve.station.services.inspection import Inspection, event_of, inspection_of, inspections
 from patchsieve.station.store import Store
@@ -127,16 +128,22 @@ class History:
             Invalid: the note is too long.
         """
         if len(note) > _LONGEST_NOTE:
-            raise Invalid(f"the note has {len(note)} letters: write at most {_LONGEST_NOTE}")
+            raise Invalid(
+                said(
+                    "the note has %(count)s letters: write at most %(most)s",
+                    count=len(note),
+                    most=_LONGEST_NOTE,
+                )
+            )
         with self._store.writing() as session:
             row = session.get(InspectionRow, inspection_id, with_for_update=True)
             if row is None:
                 raise _missing(inspection_id)
-            said = FeedbackRow(inspection_id=row.id, verdict=verdict, note=note, by=by, at=now())
-            session.add(said)
+            word = FeedbackRow(inspection_id=row.id, verdict=verdict, note=note, by=by, at=now())
+            session.add(word)
             row.human_verdict = verdict
             row.human_note = note or None
-            row.judged_by, row.judged_at = (None, None) if verdict is None else (by, said.at)
+            row.judged_by, row.judged_at = (None, None) if verdict is None else (by, word.at)
             session.flush()
             inspection = self._get(session, row.id)
         self._events.publish("feedback", event_of(inspection), row.line_id)
@@ -161,7 +168,7 @@ class History:
             raise _missing(inspection_id)
         path = self._pictures.path(file)
         if not path.is_file():
-            raise NotFound("the image of this inspection is gone from the disk")
+            raise NotFound(said("the image of this inspection is gone from the disk"))
         return path
 
     def anomaly_map(self, inspection_id: str) -> StoredMap:
@@ -169,8 +176,16 @@ class History:
         self.get(inspection_id)
         stored = self._pictures.read_map(inspection_id)
         if stored is None:
-            raise NotFound("the anomaly map of this inspection is gone from the disk")
+            raise _map_gone()
         return stored
+
+    def map_path(self, inspection_id: str) -> Path:
+        """Return the file of an inspection's anomaly map. Raises `NotFound` where one of them is gone."""
+        self.get(inspection_id)
+        path = self._pictures.map_path(inspection_id)
+        if not path.is_file():
+            raise _map_gone()
+        return path
 
     @staticmethod
     def _rows(
@@ -187,6 +202,10 @@ class History:
         if row is None:
             raise _missing(inspection_id)
         return inspection_of(*row)
+
+
+def _map_gone() -> NotFound:
+    return NotFound("the anomaly map of this inspection is gone from the disk")
 
 
 def _missing(inspection_id: str) -> NotFound:

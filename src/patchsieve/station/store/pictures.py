@@ -112,12 +112,12 @@ class PictureFiles:
         buffer = io.BytesIO()
         # Maps are smooth: more effort gains little and costs time on the line.
         Image.fromarray(steps).save(buffer, "PNG", pnginfo=note, compress_level=1)
-        write_bytes(self._map_path(inspection_id), buffer.getvalue())
+        write_bytes(self.map_path(inspection_id), buffer.getvalue())
 
     def read_map(self, inspection_id: str) -> StoredMap | None:
         """Read the anomaly map of an inspection; None where there is none."""
         try:
-            image = Image.open(self._map_path(inspection_id))
+            image = Image.open(self.map_path(inspection_id))
         except FileNotFoundError:
             return None
         with image:
@@ -129,7 +129,7 @@ class PictureFiles:
 
     def remove_map(self, inspection_id: str) -> int:
         """Remove the anomaly map of an inspection; return the bytes that are free then."""
-        return _removed(self._map_path(inspection_id))
+        return _removed(self.map_path(inspection_id))
 
     def used_bytes(self) -> int:
         """Return the space that originals and maps take."""
@@ -140,7 +140,8 @@ class PictureFiles:
             if path.is_file()
         )
 
-    def _map_path(self, inspection_id: str) -> Path:
+    def map_path(self, inspection_id: str) -> Path:
+        """Return where the anomaly map of an inspection stands."""
         return self._root / _MAPS / inspection_id[:2] / f"{inspection_id}.png"
 
 
