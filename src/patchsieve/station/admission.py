@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
+from time import monotonic
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
 from patchsieve.station.errors import Busy
+from patchsieve.station.languages import said
+
+# Of the newest answer in the running mean of the time between answers.
+_NEWEST = 0.2
+_LONGEST = 60
 
 Answer = TypeVar("Answer")
 
@@ -23,17 +30,38 @@ class Admission:
         self._most = waiting
         self._now = 0
         self._threads = CapacityLimiter(working)
+        # Seconds from one answer to the next while there is always something to do.
+        self._pace: float | None = None
+        self._last_answer: float | None = None
 
     @contextmanager
     def room(self) -> Iterator[None]:
-        """Take a request in for the length of the block. Raises `Busy` where there are too many."""
+        """Take a request in for the length of the block.
+
+        Raises:
+            Busy: there are too many; it says when half of them will be answered, as fast as they are answered now.
+        """
         if self._now >= self._most:
-            raise Busy(f"{self._now} requests with images are waiting already; send this one again later")
+            raise Busy(
+                said(
+                    "%(count)s requests with images are waiting already; send this one again later",
+                    count=self._now,
+                ),
+                retry_after=min(_LONGEST, max(1, ceil(self._now / 2 * (self._pace or 0.0)))),
+            )
         self._now += 1
         try:
             yield
         finally:
             self._now -= 1
+            self._keep_pace(monotonic())
+
+    def _keep_pace(self, now: float) -> None:
+        if self._last_answer is not None:
+            took = now - self._last_answer
+            self._pace = took if self._pace is None else self._pace + _NEWEST * (took - self._pace)
+        # With nothing left to do, the time to the next answer says nothing.
+        self._last_answer = now if self._now else None
 
     async def work(self, task: Callable[[], Answer]) -> Answer:
         """Run a task in a thread once one is free. It runs to its end, whether or not the client waits for it."""
