@@ -11,6 +11,7 @@ import uvicorn
 
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.app import create_app
+from patchsieve.station.observing.logs import log_as_json
 from patchsieve.station.running import Station
 from patchsieve.station.settings import StationSettings
 
@@ -31,6 +32,7 @@ def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
         PatchSieveError: the address, the data folder, the database or a model cannot be used, or strangers could come
             in.
     """
+    log_as_json()
     # What can be said at once is said before models are loaded, which takes seconds.
     with _bound(settings.host, settings.port) as listening, _alone(settings.data_dir):
         app = create_app(settings)
@@ -39,6 +41,9 @@ def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Nobody else's word about where a request comes from counts.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_graceful_shutdown=_FINISHING_SECONDS,
         )
         tell(_address(settings.host, listening.getsockname()[1]))

@@ -15,8 +15,8 @@ REQUEST_ID = "X-Request-ID"
 # What others chose is taken over, so that a line can be followed through several programs, if it is plain.
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Asked every few seconds by programs: no line for each.
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+# Asked every few seconds by programs, or with every page: no line for each.
+_QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 
 _log = logging.getLogger("patchsieve.station.requests")
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -65,7 +65,7 @@ class RequestLog:
             # Any word can be a method, and each would be a figure of its own.
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.request(method, route, status, seconds if streamed is None else streamed)
-            if scope["path"] not in _QUIET or status >= 400:
+            if not scope["path"].startswith(_QUIET) or status >= 400:
                 _log.log(
                     logging.ERROR if status >= 500 and status != 503 else logging.INFO,
                     "%s %s %s",
