@@ -74,7 +74,7 @@ class Run:
         except BaseException as error:
             self.error = error
 
-    def until(self, reached: Callable[[], bool], seconds: float = 20.0) -> None:
+    def until(self, reached: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until something is reached."""
         end = monotonic() + seconds
         while not reached():

@@ -39,7 +39,7 @@ def noise(path: Path, seed: int) -> Path:
 def test_files_that_are_written_slowly_are_taken_when_they_are_complete(watching, incoming, tmp_path):
     for index in range(8):
         noise(tmp_path / "source" / f"part_{index}.png", index)
-    run = watching().start()
+    run = watching(patience=30).start()
     subprocess.run([sys.executable, "-c", SLOW_WRITER, tmp_path / "source", incoming], check=True)
     run.until(lambda: len(run.shown) == 8)
     run.finish()
