@@ -35,6 +35,10 @@ def serve(
     host_name: Annotated[
         list[str] | None, typer.Option(help="A further name that the station is reached by.")
     ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a reverse proxy whose word about clients counts, such as 127.0.0.1."),
+    ] = None,
     token_file: Annotated[
         Path | None, typer.Option(help="File that holds a token of the API with all rights.")
     ] = None,
@@ -74,6 +78,7 @@ def serve(
             "host": host,
             "host_names": tuple(host_name or ()),
             "port": port,
+            "trusted_proxies": tuple(trusted_proxy or ()),
             "token": _token(token_file),
             "device": device,
             "max_body_bytes": round(max_body * _MEGA),

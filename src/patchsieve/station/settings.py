@@ -16,7 +16,6 @@ class StationSettings(BaseModel):
         database_url: None for SQLite in `data_dir`; else ``postgresql://user:password@host/name``.
         models: model files to serve, each as the newest version of the line that is named after the file.
         host: address to listen at.
-        host_names: further names that the station is reached by.
         port: port to listen at.
         host_names: further names that the station is called by, such as a reverse proxy's; on a loopback address (and
             elsewhere once any is given) requests with other names are refused.
@@ -40,7 +39,6 @@ class StationSettings(BaseModel):
     database_url: str | None = None
     models: tuple[Path, ...] = ()
     host: str = "127.0.0.1"
-    host_names: tuple[str, ...] = ()
     port: int = Field(default=8420, ge=0, le=65535)
     host_names: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()

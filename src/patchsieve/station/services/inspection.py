@@ -60,7 +60,7 @@ class Inspection:
     judged_at: datetime | None
 
 
-def inspections() -> Select[tuple[InspectionRow, str, int]]:
+def inspections() -> Select[InspectionRow, str, int]:
     """Return the query of all inspections, each with the name of its line and the number of its version."""
     return (
         select(InspectionRow, LineRow.name, VersionRow.number)

@@ -4,6 +4,7 @@ import logging
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.orm import Session
@@ -113,7 +114,7 @@ class Retention:
             record(session, "station", "history.sweep", "history", before={"inspections": len(rows)})
         freed = sum(self._pictures.remove_map(row.id) for row in rows)
         for file, sha256 in {row.image_file: row.image_sha256 for row in rows}.items():
-            freed += self._pictures.remove(file, sha256, lambda sha256=sha256: self._is_needed(sha256))
+            freed += self._pictures.remove(file, sha256, partial(self._is_needed, sha256))
         return Swept(len(rows), freed)
 
     def _is_needed(self, sha256: str) -> bool:

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from patchsieve.station.store.tables import Base
+from patchsieve.station.store import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=tables.LineRow.metadata,
     # SQLite cannot change tables; Alembic then makes a new one and moves the rows.
     render_as_batch=True,
 )
