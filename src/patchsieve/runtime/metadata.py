@@ -72,7 +72,7 @@ class Metadata:
             )
         try:
             return cls._restored(kept)
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, ConfigError) as error:
             raise ModelFileError(f"{path} is damaged ({error!r}): export again") from error
 
     @classmethod

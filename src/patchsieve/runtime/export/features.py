@@ -34,7 +34,7 @@ def extracted(graph: Graph, inputs: str, model: Any, extractor: FeatureExtractor
         layers = extractor.backbone(torch.zeros(1, 3, *piece))
     shapes = [(layer.shape[1], layer.shape[2], layer.shape[3]) for layer in layers]
     if tiling is None:
-        return _aggregated(graph, _run(graph, model, inputs, shapes), shapes, extractor.aggregation)
+        return aggregated(graph, _run(graph, model, inputs, shapes), shapes, extractor.aggregation)
     # Tile by tile, not all in one batch: what lies between the layers is large, and of one tile only it is bounded.
     tiles = [_run(graph, model, tile, shapes) for tile in _cut(graph, inputs, tiling)]
     stitched = [
@@ -42,7 +42,7 @@ def extracted(graph: Graph, inputs: str, model: Any, extractor: FeatureExtractor
         for number, shape in enumerate(shapes)
     ]
     sizes = [(shape[0], *tiling.grid(tiling.tile, (shape[1], shape[2]))) for shape in shapes]
-    return _aggregated(graph, stitched, sizes, extractor.aggregation)
+    return aggregated(graph, stitched, sizes, extractor.aggregation)
 
 
 def _run(graph: Graph, model: Any, inputs: str, shapes: Sequence[Shape]) -> list[str]:
@@ -104,7 +104,7 @@ def _tokens_as_map(graph: Graph, tokens: str, shape: Shape) -> str:
     return graph.reshape(planes, 0, channels, height, width)
 
 
-def _aggregated(
+def aggregated(
     graph: Graph, layers: Sequence[str], shapes: Sequence[Shape], aggregation: PatchAggregation
 ) -> tuple[str, Shape]:
     """Return patch features float32 `[B, H * W, C]` and (H, W, C)."""

@@ -58,6 +58,17 @@ class Graph:
         """Give a tensor another shape; 0 keeps the length of that axis, -1 is what is left."""
         return self.add("Reshape", tensor, self.whole(shape))
 
+    def indices_of_lowest(self, tensor: str, count: int) -> str:
+        """Return where the lowest values of the last axis are, int64."""
+        from onnx import helper
+
+        name = f"topk_{len(self.nodes)}"
+        outputs = [f"{name}_values", name]
+        self.nodes.append(
+            helper.make_node("TopK", [tensor, self.whole([count])], outputs, name=name, axis=-1, largest=0)
+        )
+        return name
+
     def merge(self, model: Any, prefix: str, feed: str) -> list[str]:
         """Add all of another model and return the names of its outputs; added again, it shares its numbers.
 

@@ -15,7 +15,8 @@ from patchsieve.runtime.exported import ExportedModel
 # The graph of a backbone in full precision says what the model says; beyond this it would be another model.
 _SAME_SCORE = 1e-3
 _SAME_MAP = 1e-2
-# In lower precision it is refused where verdicts on more images than this change.
+# In lower precision it is refused where the usual score moves by more than this, or more of the verdicts change.
+_MOST_MOVED = 0.1
 _MOST_CHANGED = 0.1
 _IMAGES = 12
 _NOISE = 4
@@ -86,13 +87,14 @@ class Parity:
         """Raise `ConfigError` where the graph is not to be used.
 
         Args:
-            exact: whether only rounding may differ; else a tenth of the verdicts may change.
+            exact: whether only rounding may differ; else the usual score may move by a tenth, and so many verdicts
+                change.
         """
         if exact and not self.same:
             raise ConfigError(
                 f"the exported graph does not score as the model does: {self.in_words}; nothing is written"
             )
-        if self.changed > _MOST_CHANGED * self.images:
+        if self.typical_score > _MOST_MOVED or self.changed > _MOST_CHANGED * self.images:
             raise ConfigError(
                 f"this precision does harm: {self.in_words}; nothing is written: export with --precision fp32"
             )

@@ -10,6 +10,8 @@ Floats = npt.NDArray[np.float32]
 # Points whose smallest value is found first, then the smallest among the groups: engines find the least value of a row
 # many times faster than where it stands.
 _GROUP = 128
+# Points that are measured for each patch.
+_CANDIDATES = 2
 # Half the squared distance of points that fill up the last group.
 _FAR = 1e30
 
@@ -28,9 +30,12 @@ def nearest(graph: Graph, patches: str, points: Floats) -> tuple[str, str]:
     origin, centred = _centred(points)
     targets = np.concatenate([-centred, 0.5 * _squares(centred)[:, None]], axis=1)
     queries = graph.add("Sub", patches, graph.number(origin))
-    one = _column(graph, queries, 1.0)
-    index = _lowest(graph, graph.add("Concat", queries, one, axis=2), _filled(targets), len(points))
-    return _distances(graph, patches, points, index), index
+    extended = graph.add("Concat", queries, _ones(graph, queries), axis=2)
+    candidates = _lowest(graph, extended, targets)
+    distances = _distances(graph, patches, points, candidates)
+    # Of points at the same distance the first counts, as it does in the model.
+    best = graph.add("ArgMin", distances, axis=2, keepdims=1)
+    return _taken(graph, distances, best), _taken(graph, candidates, best)
 
 
 def nearest_by_pull(graph: Graph, patches: str, points: Floats, pulls: Floats) -> str:
@@ -44,15 +49,15 @@ def nearest_by_pull(graph: Graph, patches: str, points: Floats, pulls: Floats) -
     """
     origin, centred = _centred(points)
     strength = (1.0 / np.square(pulls, dtype=np.float64))[:, None]
-    targets = np.concatenate(
-        [-centred * strength, strength, 0.5 * _squares(centred)[:, None] * strength], axis=1
-    )
+    half_squares = 0.5 * _squares(centred)[:, None]
+    targets = np.concatenate([-centred * strength, strength, half_squares * strength], axis=1)
     queries = graph.add("Sub", patches, graph.number(origin))
     halves = graph.add("Mul", graph.number(0.5), graph.add("ReduceSumSquare", queries, graph.whole([2])))
-    extended = graph.add("Concat", queries, halves, _column(graph, queries, 1.0), axis=2)
-    index = _lowest(graph, extended, _filled(targets), len(points))
-    pulled = graph.add("Gather", graph.number(pulls), index)
-    return graph.add("Div", _distances(graph, patches, points, index), pulled)
+    extended = graph.add("Concat", queries, halves, _ones(graph, queries), axis=2)
+    candidates = _lowest(graph, extended, targets)
+    pulled = graph.add("Gather", graph.number(pulls), candidates)
+    quotients = graph.add("Div", _distances(graph, patches, points, candidates), pulled)
+    return graph.add("ReduceMin", quotients, graph.whole([2]), keepdims=0)
 
 
 def vector_norm(graph: Graph, vectors: str, axis: int) -> str:
@@ -70,35 +75,43 @@ def _squares(centred: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return squares
 
 
-def _column(graph: Graph, like: str, value: float) -> str:
-    """Return a column `[B, P, 1]` of one value."""
+def _ones(graph: Graph, like: str) -> str:
+    """Return a column of ones, `[B, P, 1]`."""
     first = graph.add("Slice", like, graph.whole([0]), graph.whole([1]), graph.whole([2]))
-    return graph.add("Add", graph.add("Mul", first, graph.number(0.0)), graph.number(value))
+    return graph.add("Add", graph.add("Mul", first, graph.number(0.0)), graph.number(1.0))
 
 
-def _filled(targets: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Fill up with points that are nobody's nearest, to whole groups."""
+def _lowest(graph: Graph, queries: str, targets: npt.NDArray[np.float64]) -> str:
+    """Return which targets have the lowest products with each query, int64 `[B, P, K]`, ascending.
+
+    They are candidates: rounding of the products may confuse those that are almost equal, so there are two of them.
+    """
     missing = -len(targets) % _GROUP
     far = np.zeros((missing, targets.shape[1]))
     far[:, -1] = _FAR
-    return np.concatenate([targets, far])
-
-
-def _lowest(graph: Graph, queries: str, targets: npt.NDArray[np.float64], count: int) -> str:
-    """Return for each query int64 `[B, P]` which of the targets has the lowest product with it; of equals the first."""
-    groups = len(targets) // _GROUP
-    products = graph.add("MatMul", queries, graph.number(targets.T))
+    filled = np.concatenate([targets, far])
+    groups = len(filled) // _GROUP
+    products = graph.add("MatMul", queries, graph.number(filled.T))
     grouped = graph.add("Reshape", products, graph.whole([0, 0, groups, _GROUP]))
     least = graph.add("ReduceMin", grouped, graph.whole([3]), keepdims=0)
-    group = graph.add("ArgMin", least, axis=2, keepdims=1)
-    members = graph.add("GatherND", grouped, group, batch_dims=2)
-    within = graph.add("ArgMin", members, axis=2, keepdims=0)
-    group = graph.add("Squeeze", group, graph.whole([2]))
-    index = graph.add("Add", graph.add("Mul", group, graph.whole(_GROUP)), within)
+    group = graph.indices_of_lowest(least, min(_CANDIDATES, groups))
+    members = graph.add("GatherND", grouped, graph.add("Unsqueeze", group, graph.whole([3])), batch_dims=2)
+    place = graph.indices_of_lowest(graph.reshape(members, 0, 0, -1), min(_CANDIDATES, len(targets)))
+    owner = graph.add("GatherElements", group, graph.add("Div", place, graph.whole(_GROUP)), axis=2)
+    within = graph.add("Mod", place, graph.whole(_GROUP))
+    index = graph.add("Add", graph.add("Mul", owner, graph.whole(_GROUP)), within)
     # Where a patch is no number, nothing is the nearest: an index must still be one of a point.
-    return graph.add("Min", index, graph.whole(count - 1))
+    index = graph.add("Min", index, graph.whole(len(targets) - 1))
+    first, last = (graph.add(f"Reduce{end}", index, graph.whole([2]), keepdims=1) for end in ("Min", "Max"))
+    return graph.add("Concat", first, last, axis=2)
 
 
-def _distances(graph: Graph, patches: str, points: Floats, index: str) -> str:
-    found = graph.add("Gather", graph.number(points), index, axis=0)
-    return vector_norm(graph, graph.add("Sub", patches, found), 2)
+def _distances(graph: Graph, patches: str, points: Floats, candidates: str) -> str:
+    """Return the distances of patches `[B, P, C]` to their candidates, `[B, P, K]`."""
+    found = graph.add("Gather", graph.number(points), candidates, axis=0)
+    return vector_norm(graph, graph.add("Sub", graph.add("Unsqueeze", patches, graph.whole([2])), found), 3)
+
+
+def _taken(graph: Graph, values: str, place: str) -> str:
+    """Return `[B, P]`: of values `[B, P, K]` the one at each place `[B, P, 1]`."""
+    return graph.add("Squeeze", graph.add("GatherElements", values, place, axis=2), graph.whole([2]))

@@ -1,0 +1,117 @@
+"""What an export writes, and when it refuses to."""
+
+import json
+import shutil
+
+import onnx
+import pytest
+
+from patchsieve.detectors import SPADE, Detector, PatchCore, SoftPatch, load
+from patchsieve.errors import ConfigError, PatchSieveError
+from patchsieve.runtime import load_exported
+from patchsieve.runtime.export import export_model, parity
+
+SMALL = {"image_size": 64, "crop": None, "folds": 2}
+
+
+def test_the_graph_is_one_that_any_reader_takes(exported):
+    onnx.checker.check_model(str(exported / "model.onnx"), full_check=True)
+    model = onnx.load(exported / "model.onnx", load_external_data=False)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    assert [one.name for one in model.graph.input] == ["images"]
+    assert [one.name for one in model.graph.output] == ["scores", "maps"]
+    bank = max(model.graph.initializer, key=lambda number: number.dims[0] if len(number.dims) == 2 else 0)
+    assert bank.data_location == onnx.TensorProto.EXTERNAL
+    assert (exported / "model.onnx").stat().st_size < 500_000
+
+
+def test_what_stands_in_the_metadata(exported, fitted):
+    kept = json.loads((exported / "metadata.json").read_text())
+    assert kept["threshold"] == fitted.threshold_
+    assert [point["name"] for point in kept["operating_points"]["points"]] == ["default", "strict"]
+    assert kept["pixel_threshold"] == fitted.pixel_threshold_
+    assert kept["opset"] == 18
+    assert kept["about"]["weights_sha256"] == fitted.extractor_.backbone.weights_hash
+    assert kept["about"]["parity"]["score"] < 1e-5
+    assert kept["about"]["parity"]["noise"] is False
+
+
+def test_lower_precision_says_what_it_costs(fitted, exported, unsorted, tmp_path, monkeypatch):
+    half = export_model(fitted, tmp_path / "half", precision="fp16")
+    assert 0 < half.parity.score < 0.02
+    assert half.size < 0.75 * sum(file.stat().st_size for file in exported.iterdir())
+    with pytest.raises(ConfigError, match=r"this precision does harm: on 12 training images"):
+        export_model(fitted, tmp_path / "eight", precision="int8")
+    assert not (tmp_path / "eight").exists()
+    monkeypatch.setattr(parity, "_MOST_MOVED", 1.0)
+    eight = export_model(fitted, tmp_path / "eight", precision="int8", calibrate=unsorted)
+    assert half.parity.score < eight.parity.score
+    assert "differ by up to" in eight.notes[0]
+    assert load_exported(eight.folder).metadata.precision == "int8"
+
+
+def test_harm_is_refused_and_nothing_is_written(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr(parity, "_SAME_SCORE", -1.0)
+    with pytest.raises(
+        ConfigError, match=r"does not score as the model does: on 12 training images, onnxruntime and"
+    ):
+        export_model(fitted, tmp_path / "line7")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_training_images_noise_is_compared(model_file, tmp_path):
+    model = load(model_file)
+    moved = tmp_path / "moved.sieve"
+    model.training_ = _without_files(model.training_)
+    model.save(moved)
+    done = export_model(load(moved), tmp_path / "line7")
+    assert done.parity.noise
+    assert done.parity.same
+    assert "noise" in done.parity.in_words
+    with pytest.raises(ConfigError, match="--calibrate"):
+        export_model(load(moved), tmp_path / "eight", precision="int8")
+
+
+def _without_files(training):
+    from dataclasses import replace
+
+    records = [replace(record, path=None) for record in training.images]
+    return replace(training, images=training.images.with_records(records))
+
+
+def test_an_earlier_export_is_replaced_and_nothing_else(exported, fitted, tmp_path):
+    folder = shutil.copytree(exported, tmp_path / "line7")
+    (folder / "metadata.json").write_text("{}")
+    export_model(fitted, folder)
+    load_exported(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["line7"]
+    other = tmp_path / "photos"
+    other.mkdir()
+    (other / "a.png").write_bytes(b"")
+    with pytest.raises(PatchSieveError, match="it holds other files"):
+        export_model(fitted, other)
+    with pytest.raises(PatchSieveError, match="it is a file"):
+        export_model(fitted, other / "a.png")
+
+
+def test_what_has_no_graph_is_refused_in_words(unsorted, tmp_path):
+    model: Detector = SPADE(**SMALL).fit(str(unsorted))
+    with pytest.raises(ConfigError, match=r"spade cannot be exported; these can: softpatch, patchcore"):
+        export_model(model, tmp_path / "line7")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_and_precisions_that_are_none(fitted, tmp_path):
+    with pytest.raises(ConfigError, match="choose one of onnx, openvino"):
+        export_model(fitted, tmp_path / "line7", to="tensorrt")
+    with pytest.raises(ConfigError, match="choose one of fp32, fp16, int8"):
+        export_model(fitted, tmp_path / "line7", precision="fp8")
+
+
+def test_what_differs_from_the_model_is_said(unsorted, tmp_path):
+    bfloat16 = SoftPatch(**SMALL, precision="bfloat16").fit(str(unsorted))
+    done = export_model(bfloat16, tmp_path / "bfloat16")
+    assert done.notes[0] == "the model computes its backbone in bfloat16, the graph in float32"
+    indexed = PatchCore(**SMALL, index="faiss-hnsw").fit(str(unsorted))
+    done = export_model(indexed, tmp_path / "indexed")
+    assert done.notes[0] == "the model searches with faiss-hnsw, the graph exactly"
