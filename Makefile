@@ -10,6 +10,7 @@ demo: $(VENV)/.installed
 	$(BIN)/patchsieve demo --out demo
 
 test: $(VENV)/.installed-dev
+	.ci/servers
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev

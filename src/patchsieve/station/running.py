@@ -122,7 +122,6 @@ class Station:
         self.lines.start()
         for path in self.settings.models:
             self.lines.serve_file(path)
-        self.decoder.start()
         self.retention.start()
 
     def close(self) -> None:

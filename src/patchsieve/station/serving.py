@@ -36,6 +36,9 @@ def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
     # What can be said at once is said before models are loaded, which takes seconds.
     with _bound(settings.host, settings.port) as listening, _alone(settings.data_dir):
         app = create_app(settings)
+        station: Station = app.state.station
+        # The first image shall not wait for it.
+        station.decoder.start()
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -47,7 +50,7 @@ def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
             timeout_graceful_shutdown=_FINISHING_SECONDS,
         )
         tell(_address(settings.host, listening.getsockname()[1]))
-        _Server(config, app.state.station).run(sockets=[listening])
+        _Server(config, station).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
