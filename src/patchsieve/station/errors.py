@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from patchsieve.errors import PatchSieveError
+from patchsieve.station.languages import said
 
 
 class StationError(PatchSieveError):
@@ -14,7 +15,7 @@ class StationError(PatchSieveError):
     """
 
     status: ClassVar[int] = 400
-    title: ClassVar[str] = "The request cannot be done"
+    title: ClassVar[str] = said("The request cannot be done")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -26,7 +27,7 @@ class Unauthenticated(StationError):  # noqa: N818 - named as HTTP names it
     """Nobody has said who asks, or the token or password is wrong."""
 
     status = 401
-    title = "Nobody is logged in"
+    title = said("Nobody is logged in")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -38,35 +39,35 @@ class Forbidden(StationError):  # noqa: N818 - named as HTTP names it
     """Who asks is known and may not do this."""
 
     status = 403
-    title = "Not permitted"
+    title = said("Not permitted")
 
 
 class NotFound(StationError):  # noqa: N818 - named as HTTP names it
     """There is no such line, version, inspection, point, job or page."""
 
     status = 404
-    title = "Not found"
+    title = said("Not found")
 
 
 class Conflict(StationError):  # noqa: N818 - named as HTTP names it
     """It cannot be done as things stand now, though it could be otherwise."""
 
     status = 409
-    title = "In conflict with how things stand"
+    title = said("In conflict with how things stand")
 
 
 class TooLarge(StationError):  # noqa: N818 - named as HTTP names it
     """The body, an image's pixels or the number of images is above a limit."""
 
     status = 413
-    title = "Too large"
+    title = said("Too large")
 
 
 class Invalid(StationError):  # noqa: N818 - named as HTTP names it
     """A value cannot be what it is, or a file is no image."""
 
     status = 422
-    title = "Not valid"
+    title = said("Not valid")
 
 
 class Busy(StationError):  # noqa: N818 - named as HTTP names it
@@ -77,7 +78,7 @@ class Busy(StationError):  # noqa: N818 - named as HTTP names it
     """
 
     status = 429
-    title = "Busy"
+    title = said("Busy")
 
     def __init__(self, text: str, *, retry_after: int = 1) -> None:
         super().__init__(text)
@@ -93,7 +94,7 @@ class Unavailable(StationError):  # noqa: N818 - named as HTTP names it
     """The station cannot serve now: it is stopping, or what it needs is not there."""
 
     status = 503
-    title = "Not available"
+    title = said("Not available")
 
     @property
     def headers(self) -> dict[str, str]:

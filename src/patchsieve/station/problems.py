@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.errors import Invalid, NotFound, StationError, TooLarge, Unauthenticated
+from patchsieve.station.languages import said
 
 MEDIA_TYPE = "application/problem+json"
 _API = "/api/"
@@ -34,7 +35,7 @@ def answer_errors(app: FastAPI) -> None:
         if not isinstance(error, StationError):
             # Said for people, but nobody who asks is to blame.
             _log.error("%s %s: %s", request.method, request.url.path, error)
-            return await _answer(request, 500, "The station cannot do this now", str(error))
+            return await _answer(request, 500, said("The station cannot do this now"), str(error))
         return await _answer(request, error.status, error.title, str(error), error.headers)
 
     async def not_valid(request: Request, error: Exception) -> Response:
@@ -50,7 +51,10 @@ def answer_errors(app: FastAPI) -> None:
 
     async def defect(request: Request, error: Exception) -> Response:  # noqa: ARG001 - it is logged by the server
         return await _answer(
-            request, 500, "A defect of the station", "the station made a mistake; its log says more"
+            request,
+            500,
+            said("A defect of the station"),
+            said("the station made a mistake; its log says more"),
         )
 
     app.add_exception_handler(PatchSieveError, refused)

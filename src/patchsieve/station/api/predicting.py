@@ -10,6 +10,7 @@ from patchsieve.station.api.schemas import Batch, Inspection, LineName, RefusedI
 from patchsieve.station.api.uploads import form_body, text_in, upload_form, uploads_in
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Invalid
+from patchsieve.station.languages import said
 from patchsieve.station.security import Role, Visitor, require
 from patchsieve.station.services.inspecting import Asked, Refused
 
@@ -45,7 +46,7 @@ async def predict(
             def inspect() -> object:
                 images = uploads_in(form, "image")
                 if len(images) != 1:
-                    raise Invalid("image: send one file")
+                    raise Invalid(said("image: send one file"))
                 return station.inspecting.inspect(name, images[0], _asked(form, visitor, key))
 
             return await station.admission.work(inspect)

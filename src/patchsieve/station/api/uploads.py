@@ -8,6 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from patchsieve.station.errors import Invalid
+from patchsieve.station.languages import said
 from patchsieve.station.services.inspecting import Upload
 
 _LONGEST_FIELD = 4096
@@ -22,7 +23,7 @@ async def upload_form(request: Request, max_files: int) -> AsyncIterator[FormDat
     """
     kind = request.headers.get("Content-Type", "")
     if not kind.lower().startswith("multipart/form-data"):
-        raise Invalid("send the images as multipart/form-data")
+        raise Invalid(said("send the images as multipart/form-data"))
     async with request.form(max_files=max_files, max_fields=10, max_part_size=_LONGEST_FIELD) as form:
         yield form
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from patchsieve.errors import BrokenImageError
 from patchsieve.images import ImageRecord, ImageSet, Pixels
 from patchsieve.station.errors import Busy, TooLarge, Unavailable
+from patchsieve.station.languages import said
 
 if TYPE_CHECKING:
     from patchsieve.decisions import Result
@@ -140,14 +141,24 @@ class MicroBatcher:
         """
         with self._changed:
             if self._closing:
-                raise Unavailable("the station is stopping, or the line has changed its model; ask again")
+                raise Unavailable(
+                    said("the station is stopping, or the line has changed its model; ask again")
+                )
             if count > self.queue_size:
                 raise TooLarge(
-                    f"{count} images are more than the {self.queue_size} that can wait at a time; send fewer at once"
+                    said(
+                        "%(count)s images are more than the %(most)s that can wait at a time; send fewer at once",
+                        count=count,
+                        most=self.queue_size,
+                    )
                 )
             if self._held + count > self.queue_size:
                 raise Busy(
-                    f"{self._held} images are waiting already; send the {count} again later",
+                    said(
+                        "%(held)s images are waiting already; send the %(count)s again later",
+                        held=self._held,
+                        count=count,
+                    ),
                     retry_after=self._room_in(count),
                 )
             self._held += count

@@ -15,6 +15,7 @@ import numpy as np
 from patchsieve.errors import BrokenImageError
 from patchsieve.images import MAX_PIXELS, Pixels
 from patchsieve.station.errors import Busy
+from patchsieve.station.languages import said
 
 # Run as a file: by its name as a module it would import the whole engine.
 _PROGRAM = Path(__file__).with_name("decoding_child.py")
@@ -83,7 +84,7 @@ class Decoder:
         try:
             child = self._idle.get(timeout=self.patience)
         except Empty:
-            raise Busy("images are waiting to be decoded; send this one again later") from None
+            raise Busy(said("images are waiting to be decoded; send this one again later")) from None
         try:
             return child.decode(data, name, self.max_pixels, self.seconds)
         finally:
@@ -118,10 +119,13 @@ class _Child:
 
     def decode(self, data: bytes, name: str, max_pixels: int, seconds: float) -> DecodedUpload:
         process = self.start()
-        late = _Deadline(seconds, process)
+        late = False
         try:
-            with late:
-                return _asked(process, data, name, max_pixels)
+            with watchdog.watching(process, seconds) as watch:
+                try:
+                    return _asked(process, data, name, max_pixels)
+                finally:
+                    late = watch.passed
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             # The child is gone, or says what it should not: a new one takes its place.
             self.kill()
@@ -142,25 +146,52 @@ class _Child:
                 _close(pipe)
 
 
-class _Deadline:
-    """Kills a process that is still at work when the time is over."""
+class _Watchdog:
+    """Kills processes that are still at work when their time is over; one thread for all of them."""
 
-    def __init__(self, seconds: float, process: subprocess.Popen[bytes]) -> None:
-        self.passed = False
-        self._process = process
-        self._timer = Timer(seconds, self._kill)
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._watched: dict[_Watch, float] = {}
+        self._closed = False
+        Thread(target=self._run, name="decoding-deadlines", daemon=True).start()
 
-    def _kill(self) -> None:
-        self.passed = True
-        self._process.kill()
+    @contextmanager
+    def watching(self, process: subprocess.Popen[bytes], seconds: float) -> "Iterator[_Watch]":
+        """Kill a process that is still in the block after some seconds."""
+        watch = _Watch(process)
+        with self._changed:
+            self._watched[watch] = monotonic() + seconds
+            self._changed.notify()
+        try:
+            yield watch
+        finally:
+            # From here on it is not killed any more: the next image is in it.
+            with self._changed:
+                self._watched.pop(watch, None)
 
-    def __enter__(self) -> None:
-        self._timer.start()
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
 
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        # Else it could kill the child while the next image is in it.
-        self._timer.join()
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closed:
+                now = monotonic()
+                for watch in [watch for watch, due in self._watched.items() if due <= now]:
+                    del self._watched[watch]
+                    watch.passed = True
+                    watch.process.kill()
+                due = min(self._watched.values(), default=None)
+                self._changed.wait(None if due is None else due - now)
+
+
+@dataclass(eq=False)
+class _Watch:
+    """A process that is watched, and whether its time has passed."""
+
+    process: subprocess.Popen[bytes]
+    passed: bool = False
 
 
 def _asked(process: subprocess.Popen[bytes], data: bytes, name: str, max_pixels: int) -> DecodedUpload:

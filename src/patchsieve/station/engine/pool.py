@@ -14,6 +14,7 @@ import numpy as np
 from patchsieve.images import Pixels
 from patchsieve.station.engine.batching import MicroBatcher, Places, Ticket
 from patchsieve.station.errors import Unavailable
+from patchsieve.station.languages import said
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector
@@ -172,10 +173,10 @@ class ModelPool:
 
     def _found(self, line_id: str) -> Serving:
         if self._closed:
-            raise Unavailable("the station is stopping; ask again")
+            raise Unavailable(said("the station is stopping; ask again"))
         serving = self._serving.get(line_id)
         if serving is None:
-            raise Unavailable("no model is loaded for this line")
+            raise Unavailable(said("no model is loaded for this line"))
         return serving
 
     def _retire(self, serving: Serving) -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import IO, Any
 
 from patchsieve.station.errors import Unavailable
+from patchsieve.station.languages import said
 from patchsieve.station.services.inspection import Inspection
 
 _ROWS = 1000
@@ -87,7 +88,7 @@ def parquet_file(found: Iterable[Inspection]) -> IO[bytes]:
         import pyarrow.parquet as parquet
     except ImportError as error:
         raise Unavailable(
-            "this station cannot write Parquet: pip install 'patchsieve[parquet]', or export CSV"
+            said("this station cannot write Parquet: pip install 'patchsieve[parquet]', or export CSV")
         ) from error
     moment = arrow.timestamp("us", tz="UTC")
     kinds: Mapping[str, Any] = {

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, or_
 
 from patchsieve.station.errors import Invalid
+from patchsieve.station.languages import said
 from patchsieve.station.store.tables import InspectionRow, LineRow, VersionRow
 
 Sort = Literal["created_at", "score"]
@@ -55,7 +56,7 @@ class Filter:
             (self.line, lambda value: LineRow.name == value),
             (self.version, lambda value: VersionRow.number == value),
             (self.verdict, lambda value: row.verdict == value),
-            (self.human, _said_by_people),
+            (self.human, lambda value: _said_by_people(value)),
             (self.operating_point, lambda value: row.operating_point == value),
             (self.source, lambda value: row.source == value),
             (self.since, lambda value: row.created_at >= value),
@@ -113,9 +114,11 @@ class Order:
             if isinstance(found, datetime) and found.tzinfo is None:
                 raise ValueError("no zone")
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
-            raise Invalid("the cursor is none that this station gave: begin at the first page") from error
+            raise Invalid(
+                said("the cursor is none that this station gave: begin at the first page")
+            ) from error
         if (by, descending) != (self.by, self.descending):
-            raise Invalid("the cursor belongs to another order: begin at the first page")
+            raise Invalid(said("the cursor belongs to another order: begin at the first page"))
         return found, row_id
 
     @property

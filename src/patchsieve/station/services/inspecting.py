@@ -17,6 +17,7 @@ from patchsieve.errors import BrokenImageError, ConfigError
 from patchsieve.pictures import colour_scale
 from patchsieve.station.engine import Accepted, Decoder, EventHub, ModelPool, Ticket
 from patchsieve.station.errors import Conflict, Invalid, TooLarge
+from patchsieve.station.languages import said
 from patchsieve.station.services.inspection import Inspection, event_of, inspection_of, inspections
 from patchsieve.station.services.lines import Line, Lines
 from patchsieve.station.services.once import Once
@@ -150,10 +151,14 @@ class Inspecting:
             Busy: too many images are waiting; none was accepted.
         """
         if not uploads:
-            raise Invalid("there are no images in the request")
+            raise Invalid(said("there are no images in the request"))
         if len(uploads) > self.max_images:
             raise TooLarge(
-                f"{len(uploads)} images are more than the {self.max_images} of one request; send them in several"
+                said(
+                    "%(count)s images are more than the %(most)s of one request; send them in several",
+                    count=len(uploads),
+                    most=self.max_images,
+                )
             )
         keys = [asked.key and f"{asked.key}{_PLACE}{place}" for place in range(len(uploads))]
         return self._inspect(line, uploads, asked, keys)
@@ -188,7 +193,11 @@ class Inspecting:
             rows = session.execute(query).all()
         if any(row.request_sha256 != fingerprint for row, _, _ in rows):
             raise Conflict(
-                f"the idempotency key {key!r} was used for other images or settings: take a new one for each request"
+                said(
+                    "the idempotency key %(key)s was used for other images or settings: take a new one "
+                    "for each request",
+                    key=key,
+                )
             )
         return {str(row.idempotency_key): inspection_of(row, line, number) for row, line, number in rows}
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.engine import ModelPool
 from patchsieve.station.errors import Conflict, NotFound
+from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
 from patchsieve.station.services.model_files import MODELS, ModelFile
 from patchsieve.station.services.operating import add_points
@@ -232,7 +233,12 @@ class Lines:
                     .order_by(SwitchRow.id.desc())
                 )
             if before is None:
-                raise Conflict(f"{name} has had no other version before: there is nothing to roll back to")
+                raise Conflict(
+                    said(
+                        "%(line)s has had no other version before: there is nothing to roll back to",
+                        line=name,
+                    )
+                )
             return self._switch(name, before, by)
 
     def switches(self, name: str) -> list[Switch]:
@@ -253,11 +259,18 @@ class Lines:
             version = self._version_row(session, line, number)
             before = session.get(VersionRow, line.active_version_id) if line.active_version_id else None
         if version.state != READY:
-            raise Conflict(f"version {number} of {name} is {version.state}")
+            raise Conflict(said("version %(number)s of %(line)s is retired", number=number, line=name))
         try:
             self._pool.activate(line.id, version.id, self._store.data_dir / version.file)
         except PatchSieveError as error:
-            raise Conflict(f"version {number} of {name} cannot be used: {error}") from error
+            raise Conflict(
+                said(
+                    "version %(number)s of %(line)s cannot be used: %(why)s",
+                    number=number,
+                    line=name,
+                    why=str(error),
+                )
+            ) from error
         try:
             with self._store.writing() as session:
                 row = self._row(session, name, lock=True)
@@ -278,7 +291,7 @@ class Lines:
         query = select(LineRow).where(LineRow.name == name)
         row = session.scalar(query.with_for_update() if lock else query)
         if row is None:
-            raise NotFound(f"there is no line {name!r}")
+            raise NotFound(said("there is no line %(line)s", line=name))
         return row
 
     @staticmethod

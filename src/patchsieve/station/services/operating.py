@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from patchsieve.decisions import OperatingPoint, OperatingPoints
 from patchsieve.station.errors import NotFound
+from patchsieve.station.languages import said
 from patchsieve.station.store.tables import PointRow
 
 _COLUMNS = ("name", "threshold")
@@ -44,5 +45,9 @@ def current_row(session: Session, version_id: str, name: str | None) -> PointRow
         if row.name == name or (name is None and row.is_default):
             return row
     raise NotFound(
-        f"there is no operating point {name!r}; there are {', '.join(sorted(row.name for row in rows))}"
+        said(
+            "there is no operating point %(name)s; there are %(known)s",
+            name=name,
+            known=", ".join(sorted(row.name for row in rows)),
+        )
     )

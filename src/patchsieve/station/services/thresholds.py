@@ -14,6 +14,7 @@ from patchsieve.decisions import Costs, OperatingPoint, Purpose, labelled_thresh
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.station.engine import ModelPool, Serving
 from patchsieve.station.errors import Conflict, Invalid
+from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
 from patchsieve.station.services.lines import Lines
 from patchsieve.station.services.operating import current_row, point_of, row_of
@@ -155,14 +156,21 @@ class Thresholds:
             Conflict: too little of the history is judged for the goal.
         """
         if len(name) > _LONGEST_NAME or not name.isprintable() or "/" in name:
-            raise Invalid(f"a point's name is a word of at most {_LONGEST_NAME} letters, without a slash")
+            raise Invalid(
+                said(
+                    "a point's name is a word of at most %(count)s letters, without a slash",
+                    count=_LONGEST_NAME,
+                )
+            )
         serving = self._serving(line)
         try:
             point = self._made(serving, name, goal)
         except ConfigError as error:
             raise Invalid(str(error)) from error
         except ImagesError as error:
-            raise Conflict(f"{error}; judge inspections of both kinds first, in the history") from error
+            raise Conflict(
+                said("%(why)s; judge inspections of both kinds first, in the history", why=str(error))
+            ) from error
         with self._store.writing() as session:
             version = _locked(session, serving.version_id)
             before = _current(session, version.id, name)
@@ -207,7 +215,7 @@ class Thresholds:
             version = _locked(session, active.id)
             row = current_row(session, version.id, name)
             if row.is_default:
-                raise Conflict(f"{name} is in use: use another point first")
+                raise Conflict(said("%(name)s is in use: use another point first", name=name))
             row.superseded_at = now()
             record(session, by, "threshold.remove", f"{line}/{name}", _told(row))
 
@@ -245,7 +253,7 @@ class Thresholds:
     def _made(self, serving: Serving, name: str, goal: Goal) -> OperatingPoint:
         given = [one for one in (goal.threshold, goal.false_alarms, goal.purpose) if one is not None]
         if len(given) != 1:
-            raise Invalid("say one thing: a threshold, a share of false alarms, or a purpose")
+            raise Invalid(said("say one thing: a threshold, a share of false alarms, or a purpose"))
         if goal.threshold is not None:
             return OperatingPoint.at(name, goal.threshold)
         if goal.false_alarms is not None:
@@ -269,9 +277,9 @@ class Thresholds:
         )
         found: Mapping[str | None, list[float]] = {"good": [], "defect": [], None: []}
         with self._store.reading() as session:
-            for score, said in session.execute(query):
-                found[said].append(score)
-        return _Scores(*(np.array(found[said], np.float64) for said in ("good", "defect", None)))
+            for score, verdict in session.execute(query):
+                found[verdict].append(score)
+        return _Scores(*(np.array(found[verdict], np.float64) for verdict in ("good", "defect", None)))
 
 
 def _labelled(scores: _Scores) -> tuple[npt.NDArray[np.bool_], Floats]:
@@ -283,12 +291,17 @@ def _notes(scores: _Scores, threshold: float) -> tuple[str, ...]:
     notes = []
     judged = len(scores.good) + len(scores.defective)
     if not judged:
-        notes.append("nobody has judged an inspection of this version yet: what it costs is not known")
+        notes.append(said("nobody has judged an inspection of this version yet: what it costs is not known"))
     elif len(scores.unjudged):
         passed = int((scores.unjudged <= threshold).sum())
         notes.append(
-            f"people have judged {judged} of {judged + len(scores.unjudged)} inspections; among the {passed} below the "
-            "threshold that nobody has judged there may be defects that are not counted as misses"
+            said(
+                "people have judged %(judged)s of %(all)s inspections; among the %(passed)s below the threshold that "
+                "nobody has judged there may be defects that are not counted as misses",
+                judged=judged,
+                all=judged + len(scores.unjudged),
+                passed=passed,
+            )
         )
     return tuple(notes)
 
