@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, LifoQueue
-from threading import Lock, Timer
+from threading import Condition, Lock, Thread
+from time import monotonic
 from typing import IO
 
 import numpy as np
@@ -59,7 +60,8 @@ class Decoder:
         self.patience = patience
         # A 16-bit RGBA image on its way to RGB stands in memory several times.
         limit = 256 * 2**20 + 24 * max_pixels if memory is None else memory
-        self._children = [_Child(limit) for _ in range(processes)]
+        self._watchdog = _Watchdog()
+        self._children = [_Child(limit, self._watchdog) for _ in range(processes)]
         # The last one used is the warmest.
         self._idle: LifoQueue[_Child] = LifoQueue()
         for child in self._children:
@@ -92,6 +94,7 @@ class Decoder:
 
     def close(self) -> None:
         """End the children. Images that are being decoded are broken then."""
+        self._watchdog.close()
         for child in self._children:
             child.kill()
 
@@ -99,8 +102,9 @@ class Decoder:
 class _Child:
     """One process and the pipes to it; used by one thread at a time, ended by any."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, watchdog: "_Watchdog") -> None:
         self._memory = memory
+        self._watchdog = watchdog
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = Lock()
 
@@ -119,22 +123,23 @@ class _Child:
 
     def decode(self, data: bytes, name: str, max_pixels: int, seconds: float) -> DecodedUpload:
         process = self.start()
-        late = False
+        watch = self._watchdog.watch(process, seconds)
         try:
-            with watchdog.watching(process, seconds) as watch:
-                try:
-                    return _asked(process, data, name, max_pixels)
-                finally:
-                    late = watch.passed
+            return _asked(process, data, name, max_pixels)
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             # The child is gone, or says what it should not: a new one takes its place.
             self.kill()
             reason = (
                 f"decoding it took longer than {seconds:g} seconds"
-                if late.passed
+                if watch.passed
                 else "its decoder broke down over it: it is damaged, or needs more memory than it is worth"
             )
             raise BrokenImageError(Path(name), reason) from error
+        finally:
+            self._watchdog.let_go(watch)
+            if watch.passed:
+                # It may have been done in the very last moment; the next image needs a child that lives.
+                self.kill()
 
     def kill(self) -> None:
         with self._lock:
@@ -155,19 +160,18 @@ class _Watchdog:
         self._closed = False
         Thread(target=self._run, name="decoding-deadlines", daemon=True).start()
 
-    @contextmanager
-    def watching(self, process: subprocess.Popen[bytes], seconds: float) -> "Iterator[_Watch]":
-        """Kill a process that is still in the block after some seconds."""
+    def watch(self, process: subprocess.Popen[bytes], seconds: float) -> "_Watch":
+        """Kill a process some seconds from now, unless it is let go before."""
         watch = _Watch(process)
         with self._changed:
             self._watched[watch] = monotonic() + seconds
             self._changed.notify()
-        try:
-            yield watch
-        finally:
-            # From here on it is not killed any more: the next image is in it.
-            with self._changed:
-                self._watched.pop(watch, None)
+        return watch
+
+    def let_go(self, watch: "_Watch") -> None:
+        """Do not kill the process any more; when this returns, it will not be."""
+        with self._changed:
+            self._watched.pop(watch, None)
 
     def close(self) -> None:
         with self._changed:
