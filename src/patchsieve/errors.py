@@ -34,6 +34,7 @@ _EXTRAS: Mapping[str, str] = {
         "station",
     ),
     "psycopg": "postgres",
+    "ray": "ray",
 }
 
 
