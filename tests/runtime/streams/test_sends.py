@@ -7,12 +7,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from amqtt.broker import Broker
-from amqtt.client import MQTTClient
+import trustme
+from amqtt.broker import Broker, BrokerContext
+from amqtt.plugins.base import BasePlugin
+from amqtt.session import ApplicationMessage
 from brightness import write_grey
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -22,8 +26,22 @@ from patchsieve.runtime.streams.delivery import Delivery, UnreachableError
 from patchsieve.runtime.streams.journal import Entry
 from patchsieve.runtime.streams.spool import Spool
 
-# Key and certificate of a broker at 127.0.0.1, good for nothing but these tests.
-PEM = Path(__file__).parent / "broker_of_tests.pem"
+
+@dataclass(frozen=True)
+class Identity:
+    """A broker's key with its certificate, and the authority that vouches for it."""
+
+    key: Path
+    authority: Path
+
+
+@pytest.fixture
+def identity(tmp_path: Path) -> Identity:
+    made = Identity(tmp_path / "broker.pem", tmp_path / "authority.pem")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(made.key)
+    authority.cert_pem.write_to_path(made.authority)
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -187,47 +205,48 @@ def test_a_full_spool_gives_up_the_oldest_and_says_so_once(database, journal):
     assert Spool(database, journal.stream, "http://nowhere", 5).waiting == 3
 
 
-class RunningBroker:
-    """An MQTT broker in a thread of its own."""
+class Recorder(BasePlugin[BrokerContext]):
+    """Takes down what the broker receives: a client that listens would miss what comes before it has subscribed."""
 
-    def __init__(self, port: int, *, accounts: Path | None = None, encrypted: bool = False) -> None:
-        plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": accounts is None}}
+    got: ClassVar[list[dict[str, object]]] = []
+
+    async def on_broker_message_received(self, *, client_id: str, message: ApplicationMessage) -> None:
+        del client_id
+        if message.topic == "plant/line7":
+            self.got.append(json.loads(bytes(message.data)))
+
+
+class RunningBroker:
+    """An MQTT broker in a thread of its own; one at a time."""
+
+    def __init__(self, port: int, *, accounts: Path | None = None, identity: Identity | None = None) -> None:
+        plugins = {
+            "amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": accounts is None},
+            f"{__name__}.{Recorder.__name__}": {},
+        }
         if accounts is not None:
             plugins["amqtt.plugins.authentication.FileAuthPlugin"] = {"password_file": str(accounts)}
         listener: dict[str, object] = {"type": "tcp", "bind": f"127.0.0.1:{port}"}
-        if encrypted:
-            listener |= {"ssl": True, "certfile": str(PEM), "keyfile": str(PEM)}
+        if identity is not None:
+            listener |= {"ssl": True, "certfile": str(identity.key), "keyfile": str(identity.key)}
         self.config = {"listeners": {"default": listener}, "plugins": plugins}
-        self.port = port
-        self.got: list[dict[str, object]] = []
+        self.got = Recorder.got = []
         self.loop = asyncio.new_event_loop()
         self.ready, self.over = threading.Event(), asyncio.Event()
         self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self.serve(),), daemon=True)
         self.thread.start()
-        assert self.ready.wait(10)
+        assert self.ready.wait(60)
 
     async def serve(self) -> None:
         broker = Broker(self.config, loop=self.loop)
         await broker.start()
-        client = MQTTClient(config={"auto_reconnect": False})
-        scheme = "mqtts" if "ssl" in self.config["listeners"]["default"] else "mqtt"
-        await client.connect(f"{scheme}://listener:ear@127.0.0.1:{self.port}/", cafile=str(PEM))
-        await client.subscribe([("plant/line7", 1)])
         self.ready.set()
-        over = asyncio.ensure_future(self.over.wait())
-        while not over.done():
-            heard = asyncio.ensure_future(client.deliver_message())
-            await asyncio.wait([heard, over], return_when=asyncio.FIRST_COMPLETED)
-            if heard.done():
-                self.got.append(json.loads(heard.result().data))
-            else:
-                heard.cancel()
-        await client.disconnect()
+        await self.over.wait()
         await broker.shutdown()
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self.over.set)
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 @pytest.fixture
@@ -262,17 +281,19 @@ def test_a_broker_that_is_down_at_first_and_again_later_gets_everything(watching
     assert list(got.values()) == run.lines
 
 
-def test_a_broker_with_passwords_and_encryption(watching, incoming, broker, port, tmp_path, monkeypatch):
+def test_a_broker_with_passwords_and_encryption(
+    watching, incoming, broker, port, identity, tmp_path, monkeypatch
+):
     accounts = tmp_path / "accounts"
     hasher = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),))
-    names = {"listener": "ear", "line7": "secret"}
+    names = {"line7": "secret"}
     accounts.write_text("".join(f"{name}:{hasher.hash(word)}\n" for name, word in names.items()))
-    server = broker(accounts=accounts, encrypted=True)
+    server = broker(accounts=accounts, identity=identity)
     write_grey(incoming / "a.png", 200)
     run = watching(sinks=(f"mqtts://127.0.0.1:{port}/plant/line7",)).start()
     run.until(lambda: any("cannot be reached" in text and "CERTIFICATE" in text for text in run.said))
     run.finish()
-    monkeypatch.setenv("PATCHSIEVE_MQTT_CA", str(PEM))
+    monkeypatch.setenv("PATCHSIEVE_MQTT_CA", str(identity.authority))
     run = watching(sinks=(f"mqtts://127.0.0.1:{port}/plant/line7",)).start()
     run.until(lambda: any("refuses the connection" in text for text in run.said))
     monkeypatch.setenv("PATCHSIEVE_MQTT_USER", "line7")
