@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -34,11 +35,16 @@ SHAPE = re.compile(r"(\((?:\d+, ){2,}\d+\))")
 NUMBER = re.compile(r"(?<![A-Za-z_\d])-?\d+(?:\.\d*)?(?:e-?\d+)?%?")
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-FLAGS = {
-    name: {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-    | {"--help"}
-    for name, command in COMMANDS.items()
-}
+
+
+def flags_of(command: Any) -> set[str]:
+    """Return the flags of a command and of those below it."""
+    below = getattr(command, "commands", {}).values()
+    own = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union({"--help"}, *map(flags_of, below))
+
+
+FLAGS = {name: flags_of(command) for name, command in COMMANDS.items()}
 # What a model says of an image at the end of a line may change with the model.
 SAYING = re.compile(r"\b(good|defect|True|False)$", re.MULTILINE)
 # Flags in the manual that are not of patchsieve but of the benchmarks.
