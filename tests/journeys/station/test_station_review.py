@@ -1,7 +1,5 @@
 """Training data: suspects are kept or dropped by keys, learnt anew from, and the line is switched and rolled back."""
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -51,7 +49,7 @@ def test_suspects_are_judged_by_keys_and_taken_back(page: Page) -> None:
 
 
 @pytest.mark.slow
-def test_from_a_dropped_suspect_to_another_version_and_back(page: Page, station: Any) -> None:
+def test_from_a_dropped_suspect_to_another_version_and_back(page: Page) -> None:
     page.goto(f"/review/{LINE}")
     page.wait_for_load_state("load")
     dropped = []

@@ -8,9 +8,12 @@ what the button with that `data-key` does. Nothing comes from elsewhere, and not
 
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 
+from patchsieve.station.errors import NotFound
+from patchsieve.station.languages import said
 from patchsieve.station.pages import (
     audit,
     history,
@@ -50,12 +53,18 @@ _ROUTERS = (
 
 def install(app: FastAPI) -> None:
     """Give an application the pages, what they load, and the page that tells of errors."""
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(_require_text)])
     for each in _ROUTERS:
         router.include_router(each)
     app.include_router(router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     app.state.error_page = error_page
+
+
+def _require_text(request: Request) -> None:
+    """Raise `NotFound` for an address with a NUL, which no database has in its texts."""
+    if "\0" in request.url.path:
+        raise NotFound(said("there is no such page"))
 
 
 class _Static(StaticFiles):

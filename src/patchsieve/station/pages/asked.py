@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from math import inf, isfinite
 from typing import Any, get_args
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ from patchsieve.station.languages import said
 from patchsieve.station.services.filters import Filter, Human, Order, Sort
 
 _FIELDS = ("line", "verdict", "human", "version", "point", "since", "until", "low", "high", "text")
+_LARGEST = 2**31 - 1
 _VERDICTS = ("good", "review", "defect")
 
 
@@ -37,7 +39,8 @@ class HistoryQuery:
         sort = query.get("sort") or "created_at"
         if sort not in get_args(Sort):
             raise Invalid(said("there is no order %(sort)s", sort=sort))
-        fields = {name: query.get(name, "").strip() for name in _FIELDS}
+        # PostgreSQL has no text with a NUL.
+        fields = {name: query.get(name, "").replace("\0", "").strip() for name in _FIELDS}
         return cls(fields, sort, query.get("descending", "1") != "0", query.get("cursor") or None)  # type: ignore[arg-type]
 
     @property
@@ -48,7 +51,6 @@ class HistoryQuery:
     def filter(self) -> Filter:
         """Return the filter that is asked for. Raises `Invalid` where a field says nothing that could be."""
         fields = self.fields
-        until = _day(fields["until"])
         return Filter(
             line=fields["line"] or None,
             version=_number(fields["version"], int),
@@ -57,7 +59,7 @@ class HistoryQuery:
             operating_point=fields["point"] or None,
             since=_day(fields["since"]),
             # The day itself belongs to it.
-            until=None if until is None else until + timedelta(days=1),
+            until=_day(fields["until"], later=timedelta(days=1)),
             name=fields["text"] or None,
             lowest=_number(fields["low"], float),
             highest=_number(fields["high"], float),
@@ -85,14 +87,18 @@ def _one_of(text: str, known: tuple[str, ...]) -> Any:
 
 def _number(text: str, kind: Any) -> Any:
     try:
-        return kind(text) if text else None
-    except ValueError as error:
-        raise Invalid(said("%(text)s is no number", text=text)) from error
+        number = kind(text) if text else None
+    except ValueError:
+        number = inf
+    # Databases have no larger whole numbers, and nothing compares with NaN.
+    if number is not None and not (isfinite(number) and (kind is float or abs(number) <= _LARGEST)):
+        raise Invalid(said("%(text)s is no number", text=text))
+    return number
 
 
-def _day(text: str) -> datetime | None:
-    """Return the beginning of a day where the station stands."""
+def _day(text: str, later: timedelta = timedelta()) -> datetime | None:
+    """Return the beginning of a day where the station stands, or a moment so much later."""
     try:
-        return datetime.combine(date.fromisoformat(text), time()).astimezone() if text else None
+        return (datetime.combine(date.fromisoformat(text), time()) + later).astimezone() if text else None
     except (ValueError, OverflowError) as error:
         raise Invalid(said("%(text)s is no day", text=text)) from error

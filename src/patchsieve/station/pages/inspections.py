@@ -33,7 +33,7 @@ def judge(
 ) -> Response:
     """Write down what a person says of the part; scripts get the form as it is then."""
     said = None if verdict == "none" else verdict
-    inspection = station.history.judge(inspection_id, said, note=note, by=visitor.name)
+    inspection = station.history.judge(inspection_id, said, note=note.replace("\0", ""), by=visitor.name)
     if wants_piece(request):
         return render(request, "judgement.html", **judgement_context(station, inspection))
     return RedirectResponse(f"/inspections/{inspection_id}", 303)

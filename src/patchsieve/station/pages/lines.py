@@ -1,8 +1,8 @@
 """Pages that belong to a line: which line, and which others there are to go to."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -10,6 +10,11 @@ from patchsieve.station.asking import StationNow
 from patchsieve.station.pages.rendering import render
 from patchsieve.station.running import Station
 from patchsieve.station.security import Role, require
+
+# Databases have no larger whole numbers.
+MOST = 2**31 - 1
+Number = Annotated[int, Path(ge=1, le=MOST)]
+"""A part of an address that is the number of a version or the rank of an image."""
 
 # Pages of which every line has its own: /inspect/line7.
 PAGES_OF_A_LINE = ("inspect", "wall", "review", "threshold", "versions")

@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from patchsieve.errors import BrokenImageError
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Conflict, NotFound, StationError
-from patchsieve.station.languages import translated
-from patchsieve.station.pages.lines import line_context
+from patchsieve.station.languages import said, translated
+from patchsieve.station.pages.lines import MOST, Number, line_context
 from patchsieve.station.pages.rendering import render, wants_piece
 from patchsieve.station.running import Station
 from patchsieve.station.security import Role, Visitor, require
@@ -38,8 +38,8 @@ def mark(
     station: StationNow,
     line: str,
     visitor: Engineer,
-    version: Annotated[int, Form()],
-    rank: Annotated[int, Form()],
+    version: Annotated[int, Form(ge=1, le=MOST)],
+    rank: Annotated[int, Form(ge=1, le=MOST)],
     name: Annotated[str, Form()],
     verdict: Annotated[Literal["keep", "drop"], Form()],
 ) -> Response:
@@ -55,8 +55,8 @@ def undo(
     station: StationNow,
     line: str,
     visitor: Engineer,
-    version: Annotated[int, Form()],
-    rank: Annotated[int, Form()],
+    version: Annotated[int, Form(ge=1, le=MOST)],
+    rank: Annotated[int, Form(ge=1, le=MOST)],
 ) -> Response:
     """Take the visitor's last mark back, and show the image that it was given to."""
     undone = station.review.undo(line, version, by=visitor.name)
@@ -80,7 +80,11 @@ def refit(
 
 @router.post("/review/{line}/cancel")
 def cancel(
-    request: Request, station: StationNow, line: str, visitor: Engineer, job: Annotated[str, Form()]
+    request: Request,
+    station: StationNow,
+    line: str,
+    visitor: Engineer,
+    job: Annotated[str, Form(pattern="^[0-9a-f]{32}$")],
 ) -> Response:
     """Stop the work in the background."""
     # Where it has ended meanwhile, the page says how.
@@ -97,7 +101,7 @@ def work(request: Request, station: StationNow, line: str) -> Response:
 
 @router.get("/review/{line}/{version}/{rank}/{kind}", dependencies=[require(Role.VIEWER)])
 def suspect_picture(
-    station: StationNow, line: str, version: int, rank: int, kind: Literal["image", "map"]
+    station: StationNow, line: str, version: Number, rank: Number, kind: Literal["image", "map"]
 ) -> Response:
     """Return a suspect as PNG, as it is or coloured by its anomaly map."""
     picture = _readable(lambda: station.review.picture(line, version, rank, kind))
@@ -105,11 +109,11 @@ def suspect_picture(
 
 
 @router.get("/review/{line}/{version}/{rank}/evidence/{place}", dependencies=[require(Role.VIEWER)])
-def evidence_picture(station: StationNow, line: str, version: int, rank: int, place: int) -> Response:
+def evidence_picture(station: StationNow, line: str, version: Number, rank: Number, place: int) -> Response:
     """Return one picture of the evidence as PNG."""
     pieces = _readable(lambda: station.review.evidence(line, version, rank))
     if not 0 <= place < len(pieces):
-        raise NotFound("there is no such picture")
+        raise NotFound(said("there is no such picture"))
     return Response(pieces[place].png, media_type="image/png", headers=_HEADERS)
 
 

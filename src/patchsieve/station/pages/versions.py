@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import StationError
 from patchsieve.station.languages import translated
-from patchsieve.station.pages.lines import line_context
+from patchsieve.station.pages.lines import MOST, line_context
 from patchsieve.station.pages.rendering import render
 from patchsieve.station.running import Station
 from patchsieve.station.security import Role, Visitor, require
@@ -29,7 +29,7 @@ def switch(
     station: StationNow,
     line: str,
     visitor: Annotated[Visitor, require(Role.ENGINEER)],
-    number: Annotated[int, Form()],
+    number: Annotated[int, Form(ge=1, le=MOST)],
 ) -> Response:
     """Let another version decide."""
     try:

@@ -113,7 +113,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("swapped", (event) => {
   const judgement = event.target.closest("#judgement") ?? event.target.querySelector("#judgement");
   const said = current()?.querySelector(".said");
-  if (judgement && said) said.textContent = judgement.dataset.human ? judgement.querySelector(".human").textContent.trim() : "";
+  if (judgement && said) said.textContent = judgement.dataset.said;
 });
 addEventListener("beforeunload", (event) => {
   if (uploads.busy) event.preventDefault();
