@@ -13,11 +13,12 @@ import torch
 from sklearn.base import BaseEstimator, clone
 
 from patchsieve.bank import read_container, write_container
-from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, Result, peaks_of, require_rate
+from patchsieve.decisions import FITTED, OperatingPoint, OperatingPoints, Result, require_rate
 from patchsieve.detectors import crossfit, frames, header
 from patchsieve.detectors.budget import Budget, check_budget
 from patchsieve.detectors.judging import judgement, require_calibrated
-from patchsieve.detectors.maps import MapSmoother, highest
+from patchsieve.detectors.maps import highest
+from patchsieve.detectors.presenting import presented, scored, smoother
 from patchsieve.detectors.training import TrainingRecord, require_variety
 from patchsieve.errors import ConfigError, ImagesError, ModelFileError
 from patchsieve.features import (
@@ -27,7 +28,7 @@ from patchsieve.features import (
     embed_cached,
     make_extractor,
 )
-from patchsieve.images import ImageSet, Skipped, content_hash, distinct, read_images
+from patchsieve.images import ImageSet, content_hash, distinct, read_images
 from patchsieve.progress import SILENT, Progress
 
 # Of the training images; not more, since some of them may be defective.
@@ -271,7 +272,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         if not found:
             raise ImagesError(f"there are no images to score in {found.root}")
         for batch in batches:
-            yield replace(self._score_batch(batch), **judged)
+            yield replace(scored(self, batch), **judged)
 
     def suspects(self, top: int | None = None) -> Result:
         """Return the training images that look defective to models that have not seen them, worst first.
@@ -285,7 +286,8 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         training = self.training_
         worst = training.unmarked()
         worst = worst[: int((training.scores[worst] > self.threshold_).sum()) if top is None else top]
-        return self._result(
+        return presented(
+            self,
             images=training.images.with_records([training.images[int(index)] for index in worst]),
             sizes=training.sizes[worst],
             seconds=training.seconds[worst],
@@ -368,7 +370,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     def unlabelled_pixel_threshold(self) -> float:
         """Return what the out-of-sample maps of three quarters of the training images exceed nowhere."""
         maps = self.training_.patch_maps
-        return float(np.quantile(highest(maps, self._smoother(maps)), _MOST))
+        return float(np.quantile(highest(maps, smoother(self, maps)), _MOST))
 
     @abstractmethod
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -420,42 +422,3 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
     @abstractmethod
     def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         """Take the learned tensors back from a model file."""
-
-    def _score_batch(self, batch: Embeddings) -> Result:
-        started = perf_counter()
-        if len(batch):
-            scores, patch_scores = self.score_features(batch.features)
-        else:
-            scores, patch_scores = torch.empty(0), torch.empty(0, *batch.features.shape[1:3])
-        share = (perf_counter() - started) / max(1, len(batch))
-        return self._result(
-            batch.images, batch.sizes, batch.seconds + share, scores, patch_scores, batch.skipped
-        )
-
-    def _smoother(self, patch_scores: torch.Tensor) -> MapSmoother:
-        height, width = patch_scores.shape[1:]
-        return MapSmoother((height, width), self.extractor_.preprocessing.frame, self.sigma)
-
-    def _result(
-        self,
-        images: ImageSet,
-        sizes: npt.NDArray[np.int64],
-        seconds: npt.NDArray[np.float64],
-        scores: torch.Tensor,
-        patch_scores: torch.Tensor,
-        skipped: tuple[Skipped, ...],
-    ) -> Result:
-        maps = self._smoother(patch_scores)(patch_scores).cpu().numpy()
-        boxes = np.array([self.extractor_.preprocessing.box(*size) for size in sizes]).reshape(-1, 4)
-        return Result(
-            images=images,
-            scores=scores.cpu().numpy(),
-            maps=maps,
-            boxes=boxes,
-            sizes=sizes,
-            peaks=peaks_of(maps, boxes, sizes),
-            seconds=seconds,
-            threshold=self.threshold_,
-            pixel_threshold=self.pixel_threshold_,
-            skipped=skipped,
-        )
