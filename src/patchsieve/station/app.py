@@ -54,6 +54,7 @@ def _application(station: Station) -> FastAPI:
     app.state.station = station
     answer_errors(app)
     app.include_router(api.router, prefix="/api/v1")
+    api.describe(app)
     pages.install(app)
     # Outermost last: first it is said who asks, then the body is counted.
     app.add_middleware(BodyLimit, max_bytes=station.settings.max_body_bytes)

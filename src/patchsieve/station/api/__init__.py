@@ -17,9 +17,10 @@ from patchsieve.station.api import (
     predicting,
     suspects,
 )
+from patchsieve.station.api.describing import describe
 from patchsieve.station.api.schemas import PROBLEMS
 
-__all__ = ["DESCRIPTION", "TAGS", "router"]
+__all__ = ["DESCRIPTION", "TAGS", "describe", "router"]
 
 DESCRIPTION = """Inspect images by models that learnt what normal looks like, and keep what was seen.
 

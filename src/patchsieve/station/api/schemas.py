@@ -34,9 +34,7 @@ _PROBLEM_WORDS = {
     503: "The station is stopping, or has no model for this line.",
 }
 # Of every route.
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {**said, "model": Problem} for status, said in problems(400, 401, 403, 413, 421, 422).items()
-}
+PROBLEMS = problems(400, 401, 403, 413, 421, 422)
 
 
 def _storable(text: str) -> str:
@@ -137,7 +135,9 @@ class InspectionSummary(_Said):
     verdict: Literal["good", "review", "defect"]
     width: int
     height: int
-    peak: tuple[int, int] = Field(description="(x, y) of the highest score, in pixels of the image.")
+    peak: list[int] = Field(
+        min_length=2, max_length=2, description="(x, y) of the highest score, in pixels of the image."
+    )
     seconds: float = Field(description="That the image took, decoding to map.")
     created_at: datetime
     by: str | None

@@ -1,8 +1,12 @@
 """What the API says of thresholds and of how it all goes."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# Not as a tuple: of the forms of those, not all readers of OpenAPI know the same.
+Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
 class _Said(BaseModel):
@@ -40,9 +44,9 @@ class Costs(_Said):
     false_alarms: int
     misses: int
     false_alarms_per_1000: float | None = Field(description="Of 1000 good parts.")
-    false_alarms_interval: tuple[float, float]
+    false_alarms_interval: Interval
     misses_per_100: float | None = Field(description="Of 100 defective parts.")
-    misses_interval: tuple[float, float]
+    misses_interval: Interval
     precision: float | None
     recall: float | None
     confidence: float = Field(description="Of the intervals.")
@@ -67,7 +71,7 @@ class Bucket(_Said):
     review: int
     defect: int
     reject_rate: float | None
-    reject_interval: tuple[float, float]
+    reject_interval: Interval
 
 
 class LineOverview(_Said):
