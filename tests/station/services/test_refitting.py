@@ -66,6 +66,7 @@ def test_marks_and_corrections_become_a_version_that_nobody_has_to_take(
     assert load(versions[0].path, device="cpu").training_.kept == (suspects[9].name,)
     assert station.refitting.job_of("line7", 2) == job
     assert station.refitting.job_of("line7", 1) is None
+    assert not list((station.store.data_dir / "jobs").iterdir())
     # The new version knows all of it; what has become of an image since then is taken in by the next.
     station.lines.switch("line7", 2, by="ada")
     with pytest.raises(Conflict, match="nothing to change"):

@@ -1,6 +1,7 @@
 """Refits and updates in the background: what people said becomes a new version, which nobody has to take."""
 
 import logging
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -244,7 +245,9 @@ class Refitting:
                 changes |= {"state": "failed", "error": str(error)}
             else:
                 changes |= {"result": {"version": version.number, "changes": end.result}, "done": 1.0}
-        made.unlink(missing_ok=True)
+        if changes["state"] != "failed":
+            # Of one that failed the folder says why.
+            shutil.rmtree(made.parent, ignore_errors=True)
         self._change(job_id, **changes)
 
     def _change(self, job_id: str, **values: Any) -> None:
