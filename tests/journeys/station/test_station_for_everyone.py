@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text(encoding="utf-8")
-PAGES = ("inspect", "wall", "history", "inspection", "review", "versions", "error")
+OF_A_LINE = ("inspect", "wall", "review", "versions", "threshold")
+PAGES = (*OF_A_LINE, "overview", "history", "inspection", "people", "audit", "error")
 
 
 @pytest.fixture(scope="module")
@@ -19,9 +20,18 @@ def addresses(
     image = tmp_path_factory.mktemp("everyone") / "everyone.png"
     part(600, defective=True).image.save(image)
     found = station.predict(image)
-    own = {page: f"/{page}/line7" for page in ("inspect", "wall", "review", "versions")}
+    own = {page: f"/{page}/line7" for page in OF_A_LINE}
     return own | {
+        "overview": "/",
         "history": "/history",
+        "overview": "/",
+        "people": "/people",
+        "audit": "/audit",
+        "me": "/me",
+        # Who is at the machine is led on.
+        "login": "/login?next=/me",
+        "people": "/people",
+        "audit": "/audit",
         "inspection": f"/inspections/{found['id']}",
         "error": "/inspections/nothing",
     }

@@ -47,7 +47,10 @@ def as_text(values: dict[str, Any] | None) -> list[tuple[str, str]]:
     """Return what stood before or after a change, by name, the values as people read them."""
     if not values:
         return []
-    return [
-        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for name, value in values.items()
-    ]
+    return [(name, _as_text(value)) for name, value in values.items()]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
