@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from patchsieve.bank import read_container, write_container
 from patchsieve.detectors import DETECTORS, PRESETS, PatchCore, SoftPatch, load, make_detector
+from patchsieve.detectors.budget import FIXED_BYTES
 from patchsieve.detectors.plan import plan_fit
 from patchsieve.errors import ConfigError
 from patchsieve.features import embed_cached, identity
@@ -197,6 +198,18 @@ def test_the_plan_counts_the_patches_of_the_whole_image() -> None:
     assert len(plan.tiling) == 5 * 7
     assert plan.bank == 10_000
     assert plan.embedding_seconds > 0
+
+
+def test_the_plan_counts_images_that_are_large_themselves() -> None:
+    def working(side: int) -> int:
+        model = PatchCore(image_size=side, crop=None, tile=256, layers=["stage2"], device="cpu", batch_size=4)
+        extractor = model.make_extractor()
+        # The backbone is not to be run on so many tiles here.
+        object.__setattr__(extractor, "forward", lambda batch: batch)
+        return dict(plan_fit(model, extractor, 1).stages)["libraries and working memory"]
+
+    assert working(1024) == FIXED_BYTES
+    assert working(4096) > 1.5 * FIXED_BYTES
 
 
 def test_native_is_the_size_that_the_images_have(photographs: Photographs) -> None:

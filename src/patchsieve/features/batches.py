@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -74,10 +74,12 @@ class Batch:
                     return cls(extractor, [], (), [], 0.0, error)
                 skipped.append(Skipped(record.name, error.reason))
         features = [
-            each.start(torch.stack([decoded.inputs[number] for _, decoded in ready]), aside=aside)
+            each.start(_stacked([decoded.inputs[number] for _, decoded in ready]), aside=aside)
             for number, each in enumerate((extractor, *extractor.others))
             if ready
         ]
+        # What goes in is with those who work on it: large images are not to be held longer than they need them.
+        ready = [(record, replace(decoded, inputs=())) for record, decoded in ready]
         return cls(extractor, ready, tuple(skipped), features, perf_counter() - started)
 
     @property
@@ -104,3 +106,8 @@ class Batch:
             extractor=extractor,
             appearance=as_rows([decoded.appearance for _, decoded in self.ready]) if measure else None,
         )
+
+
+def _stacked(inputs: list[torch.Tensor]) -> torch.Tensor:
+    """Return `[B, 3, h, w]`; of one alone it is no copy."""
+    return inputs[0][None] if len(inputs) == 1 else torch.stack(inputs)

@@ -134,10 +134,11 @@ class FeatureExtractor:
         tiling = self.tiling
         if tiling is not None:
             most = min(self.batch_size, _BLOCK_IMAGES) if apart else self.batch_size
-            tiles = torch.split(tiling.cut(batch), most)
+            tiles = tiling.views(batch)
+            some = [tiles[first : first + most] for first in range(0, len(tiles), most)]
             if not apart:
-                return lambda: self._stitched(tiling, [self._layers(block) for block in tiles])
-            layers = start_blocks(self._layers, tiles, self.device, aside=aside)
+                return lambda: self._stitched(tiling, [self._of_tiles(block) for block in some])
+            layers = start_blocks(self._of_tiles, some, self.device, aside=aside)
             return lambda: self._stitched(tiling, layers())
         blocks = torch.split(batch, _BLOCK_IMAGES if apart else len(batch))
         done = start_blocks(self._forward, blocks, self.device, aside=aside and apart)
@@ -147,6 +148,9 @@ class FeatureExtractor:
     def _layers(self, block: torch.Tensor) -> list[torch.Tensor]:
         return self.backbone(block.to(self.device))
 
+    def _of_tiles(self, tiles: list[torch.Tensor]) -> list[torch.Tensor]:
+        return self._layers(torch.stack(tiles))
+
     @torch.inference_mode()
     def _forward(self, block: torch.Tensor) -> torch.Tensor:
         return self.aggregation(self._layers(block))
@@ -154,7 +158,13 @@ class FeatureExtractor:
     @torch.inference_mode()
     def _stitched(self, tiling: Tiling, blocks: list[list[torch.Tensor]]) -> torch.Tensor:
         """Return patch features from the layers of all tiles, those of some tiles in each block."""
-        return self.aggregation([tiling.stitch(torch.cat(layer)) for layer in zip(*blocks, strict=True)])
+        layers = []
+        for number in range(len(blocks[0])):
+            layers.append(tiling.stitch(torch.cat([block[number] for block in blocks])))
+            for block in blocks:
+                # The tiles' maps take as much as those of the image, and are not needed any more.
+                block[number] = torch.empty(0)
+        return self.aggregation(layers)
 
     def embed(self, images: ImageSet, *, strict: bool = False, progress: Progress = SILENT) -> Embeddings:
         """Embed a whole set into memory.

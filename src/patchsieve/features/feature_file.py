@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from patchsieve.errors import PatchSieveError
-from patchsieve.features.patches import Rows
+from patchsieve.features.placement import Rows
 
 # Between two patches that are wanted, so many that are not are read along: cheaper than another call.
 _GAP = 16

@@ -1,18 +1,19 @@
 """The patch features of a set of images, in memory or in a file, read a part at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from patchsieve.features.placement import Done, Group, Here, Part, Reader, Rows, Workers
+from patchsieve.parallel import map_blocks
+
 # What a batch of images takes at most, however many are asked for: one that is looked at in tiles may be large.
 _BATCH_BYTES = 256 * 2**20
-
-# Some of the images: a stretch of them, or any by their rows, int64 `[n]`.
-Rows = slice | torch.Tensor
 
 
 class Store(Protocol):
@@ -126,7 +127,7 @@ class PatchFeatures:
 
     def batches(self, size: int) -> Iterator[torch.Tensor]:
         """Yield float32 `[n, H, W, C]`, `size` images at a time, fewer of large ones."""
-        size = max(1, min(size, _BATCH_BYTES // (4 * int(np.prod(self.shape[1:], dtype=np.int64)))))
+        size = self._together(size)
         for first in range(0, len(self), size):
             yield self.images(first, min(first + size, len(self)))
 
@@ -137,11 +138,70 @@ class PatchFeatures:
 
     def patches(self, indices: torch.Tensor) -> torch.Tensor:
         """Return single patches, float32 `[K, C]`, by index int64 `[K]` into the flattened `[N H W]`."""
+        return self._store.patches(self._stored(indices)).to(self.device)
+
+    def map_positions(
+        self, work: Callable[[torch.Tensor], Done], *, read: int, each: int
+    ) -> Iterator[tuple[slice, Done]]:
+        """Do work on all images' patches by blocks of positions, where the features lie.
+
+        Args:
+            work: on patches float32 `[P, N, C]`.
+            read: positions read at a time.
+            each: positions that are worked on at a time.
+
+        Yields:
+            Which positions, and what came of them, in order.
+        """
+        positions = self.shape[1] * self.shape[2]
+        edges = [
+            start
+            for first in range(0, positions, read)
+            for start in range(first, min(first + read, positions), each)
+        ]
+        blocks = list(pairwise([*edges, positions]))
+        if isinstance(self._store, Workers):
+            done = self._store.map_positions(self._rows(0, len(self)), blocks, work)
+            yield from ((slice(*block), found) for block, found in zip(blocks, done, strict=True))
+            return
+        for first in range(0, positions, read):
+            block = self.positions(first, min(first + read, positions))
+            parts = map_blocks(work, torch.split(block, each), self.device)
+            within = (slice(*block) for block in blocks if first <= block[0] < first + read)
+            yield from zip(within, parts, strict=True)
+
+    def map_batches(self, work: Callable[[torch.Tensor], Done], size: int) -> Iterator[Done]:
+        """Yield what comes of work on `batches` of images, float32 `[n, H, W, C]`, done where the features lie."""
+        if isinstance(self._store, Workers):
+            rows = torch.arange(len(self)) if self._images is None else self._images
+            yield from self._store.map_images(rows, self._together(size), work)
+            return
+        yield from map(work, self.batches(size))
+
+    def spread(
+        self, indices: torch.Tensor, unit: int, build: Callable[[Reader, int, int], Part]
+    ) -> Group[Part]:
+        """Build something from patches where the features lie: in one part here, in several with workers elsewhere.
+
+        Args:
+            indices: int64 `[K]`, which patches, into the flattened `[N H W]`.
+            unit: all parts but the last are of a multiple of so many patches.
+            build: a part from what reads its patches, the place of the first in `indices`, and their number.
+        """
+        if isinstance(self._store, Workers):
+            return self._store.spread(self._stored(indices), unit, build)
+        return Here([build(lambda first, last: self.patches(indices[first:last]), 0, len(indices))])
+
+    def _stored(self, indices: torch.Tensor) -> torch.Tensor:
+        """Return the store's indices of patches with these, int64 `[K]`."""
+        if self._images is None:
+            return indices
         _, height, width, _ = self.shape
-        if self._images is not None:
-            images = self._images.to(indices.device)[indices // (height * width)]
-            indices = images * (height * width) + indices % (height * width)
-        return self._store.patches(indices).to(self.device)
+        images = self._images.to(indices.device)[indices // (height * width)]
+        return images * (height * width) + indices % (height * width)
+
+    def _together(self, size: int) -> int:
+        return max(1, min(size, _BATCH_BYTES // (4 * int(np.prod(self.shape[1:], dtype=np.int64)))))
 
     def _rows(self, first: int, last: int) -> Rows:
         return slice(first, last) if self._images is None else self._images[first:last]

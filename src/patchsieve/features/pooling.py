@@ -13,6 +13,10 @@ def pooled(features: PatchFeatures) -> torch.Tensor:
     It says what an image looks like as a whole and nothing of where. Half precision keeps a model file small, and three
     digits are more than two images of the same part agree in. Of several extractors, the features of the first count.
     """
-    means = [batch.mean(dim=(1, 2)).cpu() for batch in features.batches(_IMAGES_AT_A_TIME)]
+    means = list(features.map_batches(_means, _IMAGES_AT_A_TIME))
     largest = torch.finfo(torch.float16).max
     return torch.cat(means).clamp(-largest, largest).half()
+
+
+def _means(batch: torch.Tensor) -> torch.Tensor:
+    return batch.mean(dim=(1, 2)).cpu()

@@ -78,15 +78,20 @@ class Tiling:
 
         What tiles have beyond the frame repeats its last row and column.
         """
+        return torch.stack(self.views(images))
+
+    def views(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the B T tiles `[C, th, tw]` that `cut` copies, as views: of a large image a copy is large."""
         height, width = self.tile
-        beyond = 0, self.columns[-1] + width - self.frame[1], 0, self.rows[-1] + height - self.frame[0]
-        images = functional.pad(images, tuple(max(0, pixels) for pixels in beyond), mode="replicate")
-        tiles = [
-            images[:, :, row : row + height, column : column + width]
+        below, right = self.rows[-1] + height - self.frame[0], self.columns[-1] + width - self.frame[1]
+        if below > 0 or right > 0:
+            images = functional.pad(images, (0, max(0, right), 0, max(0, below)), mode="replicate")
+        return [
+            image[:, row : row + height, column : column + width]
+            for image in images
             for row in self.rows
             for column in self.columns
         ]
-        return torch.stack(tiles, dim=1).flatten(0, 1)
 
     def stitch(self, maps: torch.Tensor) -> torch.Tensor:
         """Return one layer of images, `[B, C, H, W]`, from that of their tiles, `[B T, C, y, x]`."""

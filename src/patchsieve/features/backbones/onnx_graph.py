@@ -54,9 +54,7 @@ class OnnxBackbone(Backbone):
         self.tensors = self._tensor_names(layers, outputs, tensors)
         # Only what is asked for is an output: ONNX Runtime then drops every node behind the deepest layer.
         del model.graph.output[:]
-        model.graph.output.extend(
-            onnx.helper.make_empty_tensor_value_info(tensor) for tensor in self.tensors
-        )
+        model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(tensor) for tensor in self.tensors)
         self.weights_hash = hash_file(path)
         self.path = path
         self._input = model.graph.input[0].name
