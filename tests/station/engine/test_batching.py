@@ -102,7 +102,7 @@ def test_a_full_queue_says_when_to_come_back_and_takes_all_of_a_request_or_nothi
             places.score(surfaces[2])
     first.result(20)
     second.result(20)
-    # Of the measured rate: with two thirds of 3 waiting at 10 s each, in 20 s.
+    # As fast as images are scored now: one of them in ten seconds makes room for one more.
     batcher._image_seconds = 10.0
     with batcher.accept(2), pytest.raises(Busy) as busy:
         batcher.accept(2)
