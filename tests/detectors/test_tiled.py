@@ -162,6 +162,21 @@ def test_a_spot_of_eight_pixels_in_a_thousand_is_found_in_tiles_and_missed_witho
     np.testing.assert_allclose(result.peaks[1:], np.array(spots) + 4, atol=8)
 
 
+def test_an_ensemble_looks_at_the_whole_and_at_tiles(photographs: Photographs, tmp_path: Path) -> None:
+    folder = photographs("line", 9, size=(160, 96), marked={3: (70, 40)})
+    members = [{"detector": "patchcore"}, {"detector": "patchcore", "tile": None, "image_size": 64}]
+    tiles = {"tile": 96, "tile_overlap": 32, "device": "cpu"}
+    model = make_detector("ensemble", {"members": members, **tiles}).fit(folder)
+    tiled, whole = model.extractor_.parts
+    assert tiled.tiling is not None
+    assert whole.tiling is None
+    assert (tiled.preprocessing.frame, whole.preprocessing.frame) == ((96, 160), (64, 64))
+    result = model.predict(folder)
+    assert result.scores.argmax() == 3
+    model.save(tmp_path / "line.sieve")
+    np.testing.assert_array_equal(load(tmp_path / "line.sieve").predict(folder).maps, result.maps)
+
+
 def test_tiles_are_in_the_identity_and_whole_images_keep_theirs() -> None:
     def kept(**settings: Any) -> dict[str, Any]:
         return identity(PatchCore(**{**TILED, **settings}).make_extractor())
