@@ -141,7 +141,8 @@ def test_a_room_says_what_it_is_for_and_what_it_offers(folder: Path) -> None:
     offered = [
         ast.literal_eval(node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        if (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        or (isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) == "__all__")
     ]
     assert len(offered) == 1
     assert len(set(offered[0])) == len(offered[0])
