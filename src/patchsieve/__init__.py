@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from patchsieve.decisions import Result
     from patchsieve.detectors import (
         SPADE,
+        AdaptiveSieve,
         CFlow,
         Denoised,
         Ensemble,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SPADE",
+    "AdaptiveSieve",
     "CFlow",
     "Denoised",
     "Ensemble",
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AdaptiveSieve": "patchsieve.detectors",
     "CFlow": "patchsieve.detectors",
     "Denoised": "patchsieve.detectors",
     "Ensemble": "patchsieve.detectors",

@@ -9,6 +9,7 @@ from patchsieve.detectors import (
     DETECTORS,
     PRESETS,
     SPADE,
+    AdaptiveSieve,
     Denoised,
     Ensemble,
     PaDiM,
@@ -24,6 +25,7 @@ def test_every_system_is_found_by_its_name() -> None:
     known = {
         "softpatch": SoftPatch,
         "patchcore": PatchCore,
+        "adaptive": AdaptiveSieve,
         "quality_softpatch": QualitySoftPatch,
         "padim": PaDiM,
         "spade": SPADE,

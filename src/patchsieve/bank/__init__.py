@@ -10,6 +10,7 @@ from patchsieve.bank.container import FORMAT_VERSION, read_container, write_cont
 from patchsieve.bank.coreset import greedy_coreset, random_coreset
 from patchsieve.bank.indexes import INDEXES, IndexChoice
 from patchsieve.bank.memory_bank import MemoryBank
+from patchsieve.bank.reach import ReachNeighbours
 from patchsieve.bank.renewal import renewed
 from patchsieve.bank.search import NearestNeighbours
 from patchsieve.bank.weighted import WeightedNeighbours
@@ -22,6 +23,7 @@ __all__ = [
     "IndexChoice",
     "MemoryBank",
     "NearestNeighbours",
+    "ReachNeighbours",
     "WeightedNeighbours",
     "greedy_coreset",
     "random_coreset",

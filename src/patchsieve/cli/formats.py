@@ -11,6 +11,7 @@ from patchsieve.images import LAYOUTS
 SYSTEMS = (
     "softpatch",
     "patchcore",
+    "adaptive",
     "quality_softpatch",
     "padim",
     "spade",

@@ -4,6 +4,7 @@ In: images, or their embeddings float32 `[N, H, W, C]`. Out: a `patchsieve.decis
 `[N]`, anomaly maps `[N, h, w]` and verdicts; and a model file.
 """
 
+from patchsieve.detectors.adaptive import AdaptiveSieve
 from patchsieve.detectors.base import Detector
 from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
@@ -20,6 +21,7 @@ __all__ = [
     "DETECTORS",
     "PRESETS",
     "SPADE",
+    "AdaptiveSieve",
     "CFlow",
     "Denoised",
     "Detector",

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from patchsieve.bank import read_container
+from patchsieve.detectors.adaptive import AdaptiveSieve
 from patchsieve.detectors.base import Detector
 from patchsieve.detectors.cflow import CFlow
 from patchsieve.detectors.denoised import Denoised
@@ -26,6 +27,7 @@ DETECTORS: dict[str, type[Detector]] = {
     for detector in (
         SoftPatch,
         PatchCore,
+        AdaptiveSieve,
         QualitySoftPatch,
         PaDiM,
         SPADE,

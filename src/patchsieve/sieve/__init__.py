@@ -18,6 +18,7 @@ from patchsieve.sieve.discriminators import (
 from patchsieve.sieve.mutual import SAMPLED, Mutual
 from patchsieve.sieve.outliers import outlier_scores, sieve
 from patchsieve.sieve.quality import PatchQuality, averaged_over_time
+from patchsieve.sieve.support import Support, radii
 
 __all__ = [
     "BY_POSITION",
@@ -31,8 +32,10 @@ __all__ = [
     "Nearest",
     "NoiseDiscriminator",
     "PatchQuality",
+    "Support",
     "averaged_over_time",
     "make_discriminator",
     "outlier_scores",
+    "radii",
     "sieve",
 ]

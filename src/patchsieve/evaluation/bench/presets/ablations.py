@@ -15,6 +15,10 @@ from patchsieve.evaluation.bench.presets.preset import BenchPreset
 from patchsieve.evaluation.bench.settings import varied
 from patchsieve.evaluation.bench.systems import named_systems
 
+_WITNESSES = (0, 1, 4)
+# The first leaves no image out: the radii alone.
+_CONTAMINATION = (1e-6, 0.05, 0.1, 0.2)
+
 
 def _layered(*choices: str) -> tuple[System, ...]:
     return tuple(
@@ -48,6 +52,16 @@ ABLATION_PRESETS = (
         name="ablation-discriminators",
         repeats="Each noise discriminator with and without soft weights, beside PatchCore",
         systems=(*systems("patchcore"), *discriminators(systems(*WEIGHTED, "softpatch-mutual"))),
+    ),
+    BenchPreset(
+        name="ablation-adaptive",
+        repeats="The adaptive sieve with fewer and more witnesses, none, and a contamination that is given",
+        systems=(
+            *systems("patchcore", "softpatch-lof", "adaptive"),
+            *varied(systems("adaptive"), "witnesses", _WITNESSES),
+            *varied(systems("adaptive"), "contamination", _CONTAMINATION),
+        ),
+        noise=(0.0, 0.05, 0.1, 0.2, 0.4),
     ),
     BenchPreset(
         name="ablation-tau",

@@ -1,0 +1,198 @@
+"""How well other images support what an image shows, and which images to trust for it.
+
+A defect is unlike what other images show. But so is a rare good patch; and defects of one kind support each other. So
+the images are judged first, each by those that are trusted, over and over until it is settled which these are; only
+then are single patches, by the trusted images alone.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from patchsieve.features.patches import PatchFeatures
+from patchsieve.parallel import map_blocks
+from patchsieve.progress import SILENT, Progress, staged
+
+# Images that others are compared with, and the most patches of all of them together.
+_REFERENCES = 512
+_REFERENCE_PATCHES = 32_768
+# Distances kept at most: with more, fewer patches of each image are looked at.
+_KEPT = 2**26
+# Patches of trusted images that the radius of a bank patch is measured to.
+_RADIUS_PATCHES = 131_072
+# Working memory of one product.
+_PRODUCT_BYTES = 8 * 2**20
+# Which nearest other image counts before anything is known: two defects of one kind do not hide each other.
+_CAUTIOUS = 3
+# Share of an image's patches that its evidence is averaged over.
+_WORST = 0.1
+_MOST_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Support:
+    """Distances of patches of every image to the nearest patch of other images.
+
+    Attributes:
+        distances: float32 `[N, P, R]`, of P patches of each image, on a lattice, to R reference images; infinite to
+            itself.
+        references: int64 `[R]` ascending, which images these are.
+    """
+
+    distances: torch.Tensor = field(repr=False)
+    references: torch.Tensor = field(repr=False)
+
+    @classmethod
+    def measure(cls, features: PatchFeatures, *, seed: int = 0, progress: Progress = SILENT) -> "Support":
+        """Compare all images.
+
+        A reference image is as near as the nearest of a random sample of its patches. With more than 512 images, as
+        many chosen at random are the references; they are sampled 32,768 times in all, so that the time grows with
+        the images and not with their square.
+
+        Args:
+            features: `[N, H, W, C]`, N >= 3.
+            seed: of the samples.
+            progress: shown one unit an image.
+        """
+        images, height, width, _ = features.shape
+        random = np.random.default_rng(seed)
+        chosen = np.sort(random.permutation(images)[:_REFERENCES])
+        each = min(height * width, max(1, _REFERENCE_PATCHES // len(chosen)))
+        sample = _drawn(features, chosen, each, random)
+        origin = sample.mean(dim=0)
+        sample = sample - origin
+        squares = sample.square().sum(dim=1)
+        step = _step(height, width, most=_KEPT // (images * len(chosen)))
+        at_a_time = max(1, _PRODUCT_BYTES // (4 * len(sample)))
+
+        def nearest(block: torch.Tensor) -> torch.Tensor:
+            products = torch.addmm(squares, block, sample.T, alpha=-2.0)
+            found = products.view(len(block), len(chosen), each).amin(dim=2)
+            return found.add_(block.square().sum(dim=1, keepdim=True)).clamp_(min=0).sqrt_()
+
+        distances = []
+        with staged(progress, "comparing images", images) as stage:
+            for batch in features.batches(16):
+                lattice = batch[:, ::step, ::step].flatten(1, 2)
+                blocks = torch.split(lattice.flatten(0, 1) - origin, at_a_time)
+                found = torch.cat(map_blocks(nearest, blocks, features.device))
+                distances.append(found.view(*lattice.shape[:2], -1))
+                stage.advance(len(batch))
+        references = torch.from_numpy(chosen).to(features.device)
+        kept = torch.cat(distances)
+        kept[references, :, torch.arange(len(chosen), device=kept.device)] = torch.inf
+        return cls(kept, references)
+
+    def evidence(self) -> torch.Tensor:
+        """Return what speaks against each image before any other is distrusted, float32 `[N]`, high = defective.
+
+        The mean distance of the worst tenth of its patches to the third nearest other image. A single patch that is far
+        off by chance moves it less than it moves the largest distance, and defects far more.
+        """
+        apart = self._apart()
+        worst = max(1, round(_WORST * apart.shape[1]))
+        return apart.topk(worst, dim=1).values.mean(dim=1)
+
+    def _apart(self) -> torch.Tensor:
+        k = min(_CAUTIOUS, len(self.references) - 1)
+        return self.distances.kthvalue(k, dim=2).values
+
+    def trusted(self, distrusted: int) -> torch.Tensor:
+        """Choose the images to trust, all but `distrusted`: concentration steps, as of a least trimmed estimate.
+
+        Score every image by its largest distance to the third nearest other image and trust those with the lowest
+        scores; score all again by the largest distance to the nearest trusted other image; and so on until nothing
+        changes.
+
+        Returns:
+            bool `[N]`.
+
+        References:
+            Rousseeuw & Van Driessen (1999), "A fast algorithm for the minimum covariance determinant estimator".
+        """
+        scores = self._apart().amax(dim=1)
+        keep = len(scores) - distrusted
+        trusted = _lowest(scores, keep)
+        for _ in range(_MOST_STEPS):
+            judges = trusted[self.references]
+            if judges.sum() < 2:
+                break
+            again = _lowest(self._scores(judges), keep)
+            if torch.equal(again, trusted):
+                break
+            trusted = again
+        return trusted
+
+    def _scores(self, judges: torch.Tensor) -> torch.Tensor:
+        return torch.stack([image[:, judges].amin(dim=1).amax() for image in self.distances])
+
+
+def radii(
+    features: PatchFeatures,
+    patches: torch.Tensor,
+    owners: torch.Tensor,
+    trusted: torch.Tensor,
+    *,
+    witnesses: int,
+) -> torch.Tensor:
+    """Measure how far patches are, in the mean, from the nearest trusted images other than their own.
+
+    Args:
+        features: `[N, H, W, C]`.
+        patches: float32 `[M, C]`.
+        owners: int64 `[M]`, the image that each is from.
+        trusted: bool `[N]`, at least two images.
+        witnesses: over how many of the nearest images; all others where there are fewer. With many images each is
+            looked at on a lattice of its patches.
+
+    Returns:
+        float32 `[M]`, Euclidean distances.
+    """
+    _, height, width, _ = features.shape
+    step = _step(height, width, most=max(1, _RADIUS_PATCHES // int(trusted.sum())))
+    count = min(witnesses, int(trusted.sum()) - 1)
+    # Squared, less the square of the patch itself.
+    best = patches.new_full((len(patches), count), torch.inf)
+    at_a_time = max(1, _PRODUCT_BYTES // (4 * len(patches)))
+    origin = patches.mean(dim=0)
+    centred = patches - origin
+    squares = centred.square().sum(dim=1)
+    for image in trusted.nonzero()[:, 0].tolist():
+        lattice = features.images(image, image + 1)[0, ::step, ::step].flatten(0, 1) - origin
+        nearest = torch.full_like(squares, torch.inf)
+        for part in torch.split(lattice, at_a_time):
+            products = torch.addmm(part.square().sum(dim=1), centred, part.T, alpha=-2.0)
+            nearest = torch.minimum(nearest, products.amin(dim=1))
+        nearest[owners == image] = torch.inf
+        best = torch.cat([best, nearest[:, None]], dim=1).topk(count, dim=1, largest=False).values
+    return best.add_(squares[:, None]).clamp_(min=0).sqrt_().mean(dim=1)
+
+
+def _drawn(
+    features: PatchFeatures,
+    images: np.ndarray[tuple[int], np.dtype[np.int64]],
+    each: int,
+    random: np.random.Generator,
+) -> torch.Tensor:
+    """Return `each` random patches of each of these images, `[R * each, C]`."""
+    _, height, width, _ = features.shape
+    places = random.random((len(images), height * width)).argpartition(each - 1, axis=1)[:, :each]
+    indices = (images[:, None] * height * width + np.sort(places, axis=1)).ravel()
+    return features.patches(torch.from_numpy(indices).to(features.device))
+
+
+def _step(height: int, width: int, most: int) -> int:
+    """Return the step of the finest lattice on the grid that has at most so many patches, or one patch."""
+    for step in range(1, max(height, width)):
+        if -(-height // step) * -(-width // step) <= most:
+            return step
+    return max(height, width)
+
+
+def _lowest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """Return which `count` of the scores are lowest, bool; of equals the first."""
+    chosen = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
+    chosen[scores.argsort(stable=True)[:count]] = True
+    return chosen

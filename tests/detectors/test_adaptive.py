@@ -1,0 +1,137 @@
+"""The adaptive sieve: PatchCore where all is clean, and unlike it where it is not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from patchsieve.detectors import AdaptiveSieve, PatchCore, SoftPatch, load
+from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.features import Embeddings, PatchFeatures
+
+Synthetic = Callable[..., Embeddings]
+DEFECT = torch.linspace(-5, 5, 12)
+
+
+def contaminated(embeddings: Embeddings, odd: int) -> Embeddings:
+    """The first images hold one kind of defect, each in its own form and at its own place."""
+    rng = np.random.default_rng(0)
+    features = embeddings.features.tensor().clone()
+    for image in range(odd):
+        row, column = rng.integers(4), rng.integers(5)
+        features[image, row, column] += DEFECT + torch.from_numpy(rng.normal(0, 1, 12)).float()
+    return replace(embeddings, features=PatchFeatures(features))
+
+
+def test_a_clean_set_gives_patchcore_to_the_last_digit(synthetic: Synthetic) -> None:
+    train, test = synthetic(120), synthetic(10, seed=1).features.tensor()
+    ours, theirs = AdaptiveSieve(bank_size=300), PatchCore(bank_size=300)
+    for model in (ours, theirs):
+        model.learn(train.features)
+    assert ours.contamination_ == 0
+    assert len(ours.distrusted_) == 0
+    assert torch.equal(ours.bank_.features, theirs.bank_.features)
+    assert torch.equal(ours.score(test)[1], theirs.score(test)[1])
+
+
+def test_the_defective_images_are_counted_and_found(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve()
+    model.learn(contaminated(synthetic(150), 15).features)
+    assert model.contamination_ == pytest.approx(0.1, abs=0.04)
+    found = model.distrusted_.numpy()
+    assert (found < 15).mean() > 0.9
+    assert (found < 15).sum() >= 11
+    assert not np.isin(model.bank_.origins[:, 0], found).any()
+
+
+def test_copies_of_training_defects_are_found(synthetic: Synthetic) -> None:
+    train = contaminated(synthetic(150), 15)
+    test = torch.cat([train.features.tensor()[:15], synthetic(60, seed=1).features.tensor()])
+    labels = np.arange(75) < 15
+    auroc = {}
+    for model in (AdaptiveSieve(), SoftPatch(), PatchCore(), AdaptiveSieve(contamination=0.02)):
+        model.learn(train.features)
+        auroc[repr(model)] = roc_auc_score(labels, model.score(test)[0])
+    adaptive, _, patchcore, scarcely = auroc.values()
+    assert adaptive > 0.95
+    assert patchcore < 0.3
+    # Most of the defects are in the bank: the radii alone find their copies.
+    assert scarcely > 0.8
+
+
+def test_the_score_is_the_smallest_reach_distance(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve(contamination=0.1, coreset_ratio=0.4, witnesses=1)
+    train, test = synthetic(20), synthetic(4, seed=1).features.tensor()
+    model.learn(train.features)
+    patches = train.features.tensor().double().numpy().reshape(20, -1, 12)
+    trusted = np.setdiff1d(np.arange(20), model.distrusted_)
+    assert len(trusted) == 18
+    bank, owners = model.bank_.features.double().numpy(), model.bank_.origins[:, 0].numpy()
+    radii = [
+        min(np.linalg.norm(patches[j] - patch, axis=1).min() for j in trusted if j != owner)
+        for patch, owner in zip(bank, owners, strict=True)
+    ]
+    away = np.linalg.norm(test.double().numpy()[..., None, :] - bank, axis=4)
+    expected = np.maximum(away, radii).min(axis=3)
+    image_scores, patch_scores = model.score(test)
+    np.testing.assert_allclose(patch_scores, expected, rtol=1e-3)
+    np.testing.assert_allclose(image_scores, expected.max(axis=(1, 2)), rtol=1e-3)
+
+
+def test_a_small_set_is_taken_to_hide_a_few_defects(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve()
+    model.learn(synthetic(20).features)
+    assert model.contamination_ == 0.2
+    assert len(model.distrusted_) == 4
+    model.learn(synthetic(2).features)
+    assert len(model.distrusted_) == 0
+
+
+def test_parts_of_the_set_are_as_contaminated_as_the_whole(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve()
+    model.learn(synthetic(20).features)
+    assert model.for_fewer(13, 20).contamination == 0.2
+    model.contamination_ = 0.0
+    assert model.for_fewer(13, 20).contamination == 0
+
+
+def test_a_model_comes_back_and_goes_on_learning(synthetic: Synthetic, tmp_path: Path) -> None:
+    model = AdaptiveSieve(coreset_ratio=0.3).fit(contaminated(synthetic(40), 6))
+    test = synthetic(5, seed=1).features.tensor()
+    model.save(tmp_path / "model.sieve")
+    again = load(tmp_path / "model.sieve")
+    assert isinstance(again, AdaptiveSieve)
+    assert again.contamination_ == model.contamination_ > 0
+    assert torch.equal(again.distrusted_, model.distrusted_)
+    assert torch.equal(again.score(test)[1], model.score(test)[1])
+    suspects = {record.name for record in again.suspects(6).images}
+    assert suspects & {f"{index:03}.png" for index in range(6)}
+    before = again.score(test)[1]
+    again.update(synthetic(5, seed=2))
+    assert not torch.equal(again.score(test)[1], before)
+
+
+def test_a_model_without_radii_comes_back(synthetic: Synthetic, tmp_path: Path) -> None:
+    model = AdaptiveSieve(contamination=0).fit(synthetic(12))
+    test = synthetic(5, seed=1).features.tensor()
+    model.save(tmp_path / "model.sieve")
+    again = load(tmp_path / "model.sieve")
+    assert isinstance(again, AdaptiveSieve)
+    assert len(again.distrusted_) == 0
+    assert torch.equal(again.score(test)[1], model.score(test)[1])
+
+
+@pytest.mark.parametrize("wrong", [{"contamination": -0.1}, {"contamination": 0.5}, {"witnesses": -1}])
+def test_settings_that_cannot_work_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        AdaptiveSieve(**wrong).check()  # type: ignore[arg-type]
+
+
+def test_too_few_images_are_refused(synthetic: Synthetic) -> None:
+    with pytest.raises(ImagesError, match="too few"):
+        AdaptiveSieve().fit(synthetic(2))
+    assert AdaptiveSieve().fit(synthetic(4)).threshold_ > 0

@@ -1,0 +1,117 @@
+"""Support by other images: distances, trusted images and radii against plain NumPy."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import patchsieve.sieve.support
+from patchsieve.features import PatchFeatures
+from patchsieve.sieve import Support, radii
+
+Features = npt.NDArray[np.float32]
+
+
+def drawn(images: int, height: int, width: int, channels: int, seed: int = 0) -> Features:
+    return np.random.default_rng(seed).normal(size=(images, height, width, channels)).astype(np.float32)
+
+
+def twin(values: Features) -> npt.NDArray[np.float64]:
+    """Distance of every patch to the nearest of every other image, `[N, P, N]`, infinite to its own."""
+    images = len(values)
+    patches = values.astype(np.float64).reshape(images, -1, values.shape[3])
+    away = np.empty((images, patches.shape[1], images))
+    for image, other in np.ndindex(images, images):
+        pairs = np.linalg.norm(patches[image][:, None] - patches[other][None], axis=2)
+        away[image, :, other] = np.inf if image == other else pairs.min(axis=1)
+    return away
+
+
+sets = st.tuples(
+    st.integers(3, 8), st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.integers(0, 999)
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shape=sets, offset=st.sampled_from([0.0, 100.0]))
+def test_distances_and_evidence_are_those_of_their_definition(shape: tuple[int, ...], offset: float) -> None:
+    values = drawn(*shape) + np.float32(offset)
+    support = Support.measure(PatchFeatures(torch.from_numpy(values)))
+    away = twin(values)
+    np.testing.assert_allclose(support.distances.numpy(), away, rtol=1e-3, atol=2e-3)
+    third = np.sort(away, axis=2)[:, :, min(3, len(values) - 1) - 1]
+    worst = np.sort(third, axis=1)[:, ::-1][:, : max(1, round(0.1 * third.shape[1]))]
+    np.testing.assert_allclose(support.evidence(), worst.mean(axis=1), rtol=1e-3, atol=2e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shape=sets, share=st.floats(0.0, 0.4))
+def test_trusted_images_are_those_that_they_themselves_find_least_odd(
+    shape: tuple[int, ...], share: float
+) -> None:
+    values = drawn(*shape)
+    distrusted = int(share * len(values))
+    support = Support.measure(PatchFeatures(torch.from_numpy(values)))
+    trusted = support.trusted(distrusted).numpy()
+    assert (~trusted).sum() == distrusted
+    away = twin(values)
+    scores = np.sort(away, axis=2)[:, :, min(3, len(values) - 1) - 1].max(axis=1)
+    expected = np.zeros(len(values), dtype=bool)
+    expected[np.argsort(scores, kind="stable")[: len(values) - distrusted]] = True
+    for _ in range(20):
+        scores = away[:, :, expected].min(axis=2).max(axis=1)
+        again = np.zeros_like(expected)
+        again[np.argsort(scores, kind="stable")[: len(values) - distrusted]] = True
+        if (again == expected).all():
+            break
+        expected = again
+    np.testing.assert_array_equal(trusted, expected)
+
+
+def test_defects_that_look_alike_do_not_hide_each_other() -> None:
+    values = drawn(30, 4, 4, 6)
+    values[:3, 1, 1] = 25 + drawn(3, 1, 1, 6, seed=1)[:, 0, 0]
+    trusted = Support.measure(PatchFeatures(torch.from_numpy(values))).trusted(3)
+    np.testing.assert_array_equal((~trusted).nonzero()[:, 0], np.arange(3))
+
+
+def test_many_images_are_compared_with_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patchsieve.sieve.support, "_REFERENCES", 10)
+    monkeypatch.setattr(patchsieve.sieve.support, "_REFERENCE_PATCHES", 50)
+    monkeypatch.setattr(patchsieve.sieve.support, "_KEPT", 40 * 10 * 4)
+    values = drawn(40, 4, 4, 6)
+    values[7] += 20
+    support = Support.measure(PatchFeatures(torch.from_numpy(values)), seed=3)
+    assert support.distances.shape == (40, 4, 10)
+    assert (np.diff(support.references) > 0).all()
+    infinite = support.distances.isinf().all(dim=1).nonzero()
+    np.testing.assert_array_equal(infinite[:, 0], support.references[infinite[:, 1]])
+    assert (support.distances[infinite[:, 0], 0, infinite[:, 1]] == torch.inf).all()
+    assert not support.trusted(1)[7]
+    again = Support.measure(PatchFeatures(torch.from_numpy(values)), seed=3)
+    torch.testing.assert_close(again.distances, support.distances)
+
+
+@settings(max_examples=25, deadline=None)
+@given(shape=sets, witnesses=st.integers(1, 4), out=st.integers(0, 1))
+def test_a_radius_is_the_mean_distance_to_the_nearest_trusted_others(
+    shape: tuple[int, ...], witnesses: int, out: int
+) -> None:
+    values = drawn(*shape)
+    trusted = np.arange(len(values)) >= out
+    away = twin(values)[:, :, trusted]
+    owners = np.repeat(np.arange(len(values)), away.shape[1])[::2]
+    count = min(witnesses, int(trusted.sum()) - 1)
+    expected = np.sort(away.reshape(-1, away.shape[2]), axis=1)[::2, :count].mean(axis=1)
+    patches = values.reshape(-1, values.shape[3])[::2]
+    found = radii(
+        PatchFeatures(torch.from_numpy(values)),
+        torch.from_numpy(patches),
+        torch.from_numpy(owners),
+        torch.from_numpy(trusted),
+        witnesses=witnesses,
+    )
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-3)
