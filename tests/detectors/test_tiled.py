@@ -102,7 +102,7 @@ class Shifted(NamedTuple):
 
 
 @cache
-def learnt_from_wide_plates(**tiles: int) -> PatchCore:
+def learnt_from_wide_plates(**tiles: Any) -> PatchCore:
     """Learn what plates of 512 x 960 pixels look like."""
     model = PatchCore(
         image_size=(512, 960), crop=None, coreset="random", bank_size=1500, folds=2, device="cpu", **tiles
@@ -110,7 +110,7 @@ def learnt_from_wide_plates(**tiles: int) -> PatchCore:
     return model.fit([surface(seed, (512, 960)) for seed in range(4)])
 
 
-def shifted(spot: tuple[int, int] | None, **tiles: int) -> Shifted:
+def shifted(spot: tuple[int, int] | None, **tiles: Any) -> Shifted:
     """Score what lies elsewhere among the tiles, by a model of the same tiles; borders of the frame are left out."""
     wide = surface(50, (512, 1120), spot, side=12)
     here, there = learnt_from_wide_plates(**tiles).predict([wide[:, :960], wide[:, 160:]]).maps

@@ -110,7 +110,7 @@ def test_stitching_is_a_mean_weighted_by_the_distance_from_the_edge_of_the_tile(
     maps = torch.rand(2 * len(tiling), 5, *cells, generator=torch.Generator().manual_seed(0))
     found = tiling.stitch(maps)
     assert tuple(found.shape[2:]) == tiling.grid(tiling.tile, cells)
-    for image, tiles in zip(found, maps.split(len(tiling)), strict=True):
+    for image, tiles in zip(found, torch.split(maps, len(tiling)), strict=True):
         expected = stitched_one_by_one(tiling, tiles.double().numpy(), stride)
         np.testing.assert_allclose(image.numpy(), expected, rtol=0, atol=1e-6)
 
@@ -145,7 +145,8 @@ def extractor(frame: tuple[int, int], tile: int | None, overlap: int = 64) -> Fe
 def steps(features: torch.Tensor) -> Array:
     """Return how much neighbouring columns of `[N, H, W, C]` differ on average, `[W - 1]`."""
     differences = torch.linalg.vector_norm(features.diff(dim=2), dim=3)
-    return differences.double().mean(dim=(0, 1)).numpy()
+    mean: Array = differences.double().mean(dim=(0, 1)).numpy()
+    return mean
 
 
 def test_there_is_no_step_where_one_tile_ends_unless_they_do_not_overlap() -> None:
