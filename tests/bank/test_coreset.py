@@ -1,5 +1,7 @@
 """Greedy selection against the plain loop; in float64, with distances taken from differences."""
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -8,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchsieve.bank import greedy_coreset, random_coreset
+from patchsieve.bank.coreset import Shard, greedy_rounds
+from patchsieve.features.placement import Here
 
 Points = npt.NDArray[np.float32]
 # What float32 may cost a squared distance, in units of the squared lengths that it is made of.
@@ -186,3 +190,11 @@ def test_the_random_choice_is_even() -> None:
     )
     # 400 expected each, with a standard deviation of 18.
     assert abs(chosen - 400).max() < 5 * 18
+
+
+@pytest.mark.parametrize("edges", [(0, 4096, 10_000), (0, 8192, 10_000), (0, 4096, 8192, 10_000)])
+def test_points_in_several_places_give_the_same_picks(edges: tuple[int, ...]) -> None:
+    points = torch.from_numpy(cloud(10_000, 40))
+    expected = greedy_coreset(points, 500, start=6000)
+    shards = [Shard(points[first:last].clone(), first) for first, last in pairwise(edges)]
+    np.testing.assert_array_equal(greedy_rounds(Here(shards), 10_000, 500, start=6000), expected)

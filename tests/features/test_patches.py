@@ -52,3 +52,24 @@ def test_the_layers_of_the_channels_are_kept_with_every_part() -> None:
 def test_layers_that_do_not_make_up_the_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="5 channels"):
         PatchFeatures(torch.zeros(3, 2, 2, 5), layer_channels=(2, 2))
+
+
+@pytest.mark.parametrize(("read", "each"), [(100, 100), (5, 2), (4, 4), (3, 7), (12, 5)])
+def test_work_by_positions_gets_every_position_once_in_order(read: int, each: int) -> None:
+    features = PatchFeatures(values()).take(np.array([6, 2, 4]))
+    found = list(features.map_positions(lambda block: block, read=read, each=each))
+    flat = values()[[6, 2, 4]].reshape(3, 12, 5).transpose(0, 1)
+    assert [block.start for block, _ in found] == [0, *(block.stop for block, _ in found[:-1])]
+    assert all(torch.equal(part, flat[block]) for block, part in found)
+    assert torch.equal(torch.cat([part for _, part in found]), flat)
+    assert max(len(part) for _, part in found) <= min(read, each)
+
+
+def test_what_is_built_from_patches_here_is_one_part() -> None:
+    features = PatchFeatures(values()).take(np.array([6, 2]))
+    wanted = torch.tensor([3, 23, 12])
+    group = features.spread(wanted, 2, lambda read, first, count: (read(1, count), first))
+    group.tell(lambda part: part[0].mul_(2))
+    [(patches, first)] = group.ask(lambda part: part)
+    assert torch.equal(patches, 2 * features.patches(wanted)[1:])
+    assert first == 0

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from math import isqrt
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from sklearn.random_projection import GaussianRandomProjection
 
 from patchsieve.bank import clustering, coreset
-from patchsieve.bank.coreset import greedy_coreset, random_coreset
+from patchsieve.bank.coreset import CHUNK_ROWS, Shard, greedy_rounds, random_coreset
 from patchsieve.errors import ConfigError
 from patchsieve.features.patches import PatchFeatures
+from patchsieve.features.placement import Reader
+from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
 CORESETS = ("greedy", "random", "kmeans", "minibatch_kmeans")
@@ -128,14 +131,20 @@ class CoresetChoice:
         title: str,
         progress: Progress,
     ) -> torch.Tensor:
-        picks = greedy_coreset(
-            self._project(features, candidates),
-            min(count, len(candidates)),
-            start=int(random.integers(len(candidates))),
-            overwrite_points=True,
-            title=title,
-            progress=progress,
+        shards = features.spread(
+            candidates, CHUNK_ROWS, partial(_shard, projection=self._projection(features))
         )
+        try:
+            picks = greedy_rounds(
+                shards,
+                len(candidates),
+                min(count, len(candidates)),
+                start=int(random.integers(len(candidates))),
+                title=title,
+                progress=progress,
+            )
+        finally:
+            shards.close()
         return candidates[torch.from_numpy(picks).to(candidates.device)]
 
     def _cluster(
@@ -148,7 +157,11 @@ class CoresetChoice:
         count = min(count, len(candidates))
         with staged(progress, f"coreset ({self.method})", count) as stage:
             picks = clustering.cluster_coreset(
-                self._project(features, candidates),
+                _points(
+                    lambda first, last: features.patches(candidates[first:last]),
+                    len(candidates),
+                    self._projection(features),
+                ),
                 count,
                 seed=self.seed,
                 in_batches=self.method == "minibatch_kmeans",
@@ -168,19 +181,30 @@ class CoresetChoice:
             coreset.working_bytes(dims, device) if self.method == "greedy" else clustering.working_bytes(dims)
         )
 
-    def _project(self, features: PatchFeatures, candidates: torch.Tensor) -> torch.Tensor:
-        """Return the points that distances are measured on, float32 `[n, D]`, D at most `projection_dims`."""
+    def _projection(self, features: PatchFeatures) -> torch.Tensor | None:
+        """Return what patches are multiplied with to give the points that distances are measured on, `[C, D]`."""
         channels = features.shape[3]
-        dims = min(channels, self.projection_dims)
-        points = torch.empty(len(candidates), dims, device=features.device)
-        projection = None if dims == channels else self._projection(channels).to(points)
-        for first in range(0, len(candidates), _READ_PATCHES):
-            part = slice(first, first + _READ_PATCHES)
-            patches = features.patches(candidates[part])
-            points[part] = patches if projection is None else patches @ projection
-        return points
-
-    def _projection(self, channels: int) -> torch.Tensor:
+        if channels <= self.projection_dims:
+            return None
         projection = GaussianRandomProjection(self.projection_dims, random_state=self.seed)
         projection.fit(np.zeros((1, channels), dtype=np.float32))
-        return torch.from_numpy(projection.components_.T)
+        return torch.from_numpy(projection.components_.T).to(features.device, torch.float32)
+
+
+def _shard(read: Reader, first: int, count: int, *, projection: torch.Tensor | None) -> Shard:
+    return Shard(_points(read, count, projection), first)
+
+
+def _points(read: Reader, count: int, projection: torch.Tensor | None) -> torch.Tensor:
+    """Return the points that distances are measured on, float32 `[count, D]`."""
+    points = torch.empty(0)
+    for first in range(0, count, _READ_PATCHES):
+        patches = read(first, min(first + _READ_PATCHES, count))
+        if not first:
+            points = patches.new_empty(count, patches.shape[1] if projection is None else projection.shape[1])
+        if projection is not None:
+            # In chunks, each by one thread: the same to the last bit wherever they are worked on.
+            chunks = torch.split(patches, CHUNK_ROWS)
+            patches = torch.cat(map_blocks(partial(torch.mm, mat2=projection), chunks, patches.device))
+        points[first : first + len(patches)] = patches
+    return points

@@ -1,16 +1,20 @@
 """Which patches the memory bank keeps: greedy k-center selection, made fast without changing its result."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from patchsieve.bank.screening import Bounds, Screen
+from patchsieve.bank.screening import Bounds, Encoded, Screen, Targets, sampling_step
 from patchsieve.fastproducts import CODE_COLUMNS, fast_dtype
+from patchsieve.features.placement import Group, Here
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
 # Rows updated per matrix product: the block of products stays within reach of the processor's caches.
-_CHUNK_ROWS = 4096
+CHUNK_ROWS = 4096
 _MAX_CANDIDATES = 512
 _MIN_CANDIDATES = 64
 # Where the screen leaves a larger share of the pairs than this, measuring all of them by one product is cheaper.
@@ -61,14 +65,31 @@ def greedy_coreset(
         raise ValueError(f"cannot pick {count} of {len(points)} points")
     if not 0 <= start < len(points):
         raise ValueError(f"the first pick {start} is not one of the {len(points)} points")
-    # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
-    mean = points.mean(dim=0)
-    selection = _Selection(points.sub_(mean) if overwrite_points else points - mean, start)
+    shard = Shard(points if overwrite_points else points.clone())
+    return greedy_rounds(Here([shard]), len(points), count, start=start, title=title, progress=progress)
+
+
+def greedy_rounds(
+    shards: Group["Shard"],
+    total: int,
+    count: int,
+    *,
+    start: int,
+    title: str = "coreset",
+    progress: Progress = SILENT,
+) -> npt.NDArray[np.int64]:
+    """Make the picks of `greedy_coreset` from points that may lie in several places, `total` in all.
+
+    Each shard names its farthest points, the farthest of all are the candidates of the round, and the shards take in
+    what was picked. Shards begin at multiples of `CHUNK_ROWS`: then the picks are the same as from one.
+    """
+    selection = _Selection(shards, total)
+    selection.add(torch.tensor([start]))
     with staged(progress, title, count) as stage:
         stage.advance()
         candidates = _MIN_CANDIDATES
         while len(selection.picks) < count:
-            chosen = selection.round(min(candidates, len(points)), count - len(selection.picks))
+            chosen = selection.round(min(candidates, total), count - len(selection.picks))
             if not len(chosen):
                 break
             selection.add(chosen)
@@ -84,26 +105,106 @@ def working_bytes(dims: int, device: torch.device) -> int:
     return 4 * dims + code + 4 * 4
 
 
-class _Selection:
-    """The picks so far, every point's distance to them; -1 for the picks themselves."""
+@dataclass(frozen=True)
+class Picks:
+    """What a round picked.
 
-    def __init__(self, points: torch.Tensor, start: int) -> None:
+    Attributes:
+        rows: int64 `[m]`, among all points.
+        points: float32 `[m, D]`, centred.
+        targets: the same points as the screen takes them.
+    """
+
+    rows: torch.Tensor
+    points: torch.Tensor
+    targets: Targets
+
+
+class Shard:
+    """Some of the points, and the distance of each to the picks so far; -1 for the picks themselves.
+
+    Args:
+        points: float32 `[n, D]`; they are changed.
+        first: place of the first one among all points, a multiple of `CHUNK_ROWS`.
+    """
+
+    def __init__(self, points: torch.Tensor, first: int = 0) -> None:
         self._points = points
-        self._screen = Screen(self._points)
-        self._encoded = self._screen.encode(self._points)
+        self._first = first
         self._distances = points.new_full((len(points),), torch.inf)
+
+    def sums(self) -> torch.Tensor:
+        """Return the sums of the points of each chunk, float64 `[chunks, D]`."""
+        return torch.stack([part.double().sum(dim=0) for part in torch.split(self._points, CHUNK_ROWS)])
+
+    def centre(self, mean: torch.Tensor) -> None:
+        """Move the origin to the mean of all points, float32 `[D]`."""
+        self._points.sub_(mean)
+
+    def sample(self, step: int) -> torch.Tensor:
+        """Return each `step`-th of all points, as far as they are here, `[s, D]`."""
+        return self._points[-self._first % step :: step].clone()
+
+    def encode(self, screen: Screen) -> None:
+        """Prepare the points for the screen."""
+        self._encoded = screen.encode(self._points)
+
+    def farthest(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the largest distances float32 `[c]`, falling, and the rows of their points, c at most `count`."""
+        found = torch.topk(self._distances, min(count, len(self._points)))
+        return found.values, found.indices + self._first
+
+    def take(self, rows: torch.Tensor) -> tuple[torch.Tensor, Encoded]:
+        """Return those points of `rows`, int64, that are here, in the same order."""
+        here = self._here(rows)
+        return self._points[here], self._encoded[here]
+
+    def lower(self, picks: Picks) -> None:
+        """Lower every point's distance to the selection, which these picks join."""
+
+        def chunk(first: int) -> None:
+            part = slice(first, first + CHUNK_ROWS)
+            # Views: what is lowered is the shard's.
+            points, distances = self._points[part], self._distances[part]
+            most = int(_WORTHWHILE * len(points) * len(picks.points))
+            pairs = Bounds(picks.targets, self._encoded[part]).within(distances, most)
+            if pairs is None:
+                _lower_all(distances, points, picks.points)
+            else:
+                _lower_some(distances, points, picks.points, *pairs)
+
+        map_blocks(chunk, range(0, len(self._points), CHUNK_ROWS), self._points.device)
+        # Rounding leaves a pick a little off itself; it must not be picked twice.
+        self._distances[self._here(picks.rows)] = -1.0
+
+    def _here(self, rows: torch.Tensor) -> torch.Tensor:
+        local = rows.to(self._points.device) - self._first
+        return local[(local >= 0) & (local < len(self._points))]
+
+
+class _Selection:
+    """The picks so far."""
+
+    def __init__(self, shards: Group[Shard], total: int) -> None:
+        self._shards = shards
         self.picks: list[int] = []
-        self.add(torch.tensor([start], device=points.device))
+        # Distances do not change with the origin, but their rounding does: near the mean the norms are small.
+        mean = torch.cat(shards.ask(Shard.sums)).sum(dim=0) / total
+        shards.tell(partial(Shard.centre, mean=mean.float()))
+        screen = Screen(torch.cat(shards.ask(partial(Shard.sample, step=sampling_step(total)))))
+        shards.tell(partial(Shard.encode, screen=screen))
 
     def round(self, candidates: int, wanted: int) -> torch.Tensor:
         """Return at most `wanted` next picks, greedy and exact, from the `candidates` farthest points."""
-        farthest = torch.topk(self._distances, min(candidates + 1, len(self._points)))
+        named = self._shards.ask(partial(Shard.farthest, count=candidates + 1))
+        distances, rows = (torch.cat(each) for each in zip(*named, strict=True))
+        farthest = torch.topk(distances, min(candidates + 1, len(distances)))
         outside = float(farthest.values[candidates]) if len(farthest.values) > candidates else -1.0
-        # In index order, so that among equals the first wins, as in the plain loop.
-        indices = farthest.indices[:candidates].sort().values
-        local = self._points[indices]
+        # In the order of rows, so that among equals the first wins, as in the plain loop.
+        rows, order = rows[farthest.indices[:candidates]].sort()
+        local, _ = self._take(rows)
         mutual = torch.cdist(local, local, compute_mode="donot_use_mm_for_euclid_dist").cpu().numpy()
-        remaining = self._distances[indices].cpu().numpy().copy()
+        remaining = farthest.values[:candidates][order].cpu().numpy().copy()
         chosen: list[int] = []
         while len(chosen) < min(wanted, len(remaining)):
             best = int(remaining.argmax())
@@ -112,28 +213,23 @@ class _Selection:
             chosen.append(best)
             np.minimum(remaining, mutual[best], out=remaining)
             remaining[best] = -1.0
-        return indices[chosen]
+        return rows[chosen]
 
     def add(self, chosen: torch.Tensor) -> None:
-        """Take picks in and lower every point's distance to the selection."""
+        """Take picks in, in this order, wherever they lie."""
         self.picks.extend(chosen.tolist())
-        centres = self._points[chosen]
-        targets = self._screen.targets(self._encoded[chosen])
+        points, encoded = self._take(chosen)
+        self._shards.tell(partial(Shard.lower, picks=Picks(chosen, points, Screen.targets(encoded))))
 
-        def lower(first: int) -> None:
-            part = slice(first, first + _CHUNK_ROWS)
-            # Views: what is lowered is the selection's.
-            points, distances = self._points[part], self._distances[part]
-            most = int(_WORTHWHILE * len(points) * len(centres))
-            pairs = Bounds(targets, self._encoded[part]).within(distances, most)
-            if pairs is None:
-                _lower_all(distances, points, centres)
-            else:
-                _lower_some(distances, points, centres, *pairs)
-
-        map_blocks(lower, range(0, len(self._points), _CHUNK_ROWS), self._points.device)
-        # Rounding leaves a pick a little off itself; it must not be picked twice.
-        self._distances[chosen] = -1.0
+    def _take(self, rows: torch.Tensor) -> tuple[torch.Tensor, Encoded]:
+        """Return points and their code in the order of `rows`, int64 `[m]`."""
+        order = rows.argsort()
+        taken = self._shards.ask(partial(Shard.take, rows=rows[order]))
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order), device=order.device)
+        return torch.cat([points for points, _ in taken])[place], Encoded.joined([code for _, code in taken])[
+            place
+        ]
 
 
 def _lower_all(distances: torch.Tensor, points: torch.Tensor, centres: torch.Tensor) -> None:

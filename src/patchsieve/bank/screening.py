@@ -13,6 +13,7 @@ than the exact one, for three reasons:
 So a pair whose bound says that it is too far apart is too far apart; the others, few of them, are measured exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,9 @@ from patchsieve.fastproducts import CODE_COLUMNS, fast_dtype, query_code, summat
 # Targets that are ruled out together before one is looked at.
 _BLOCK = 16
 _AXES_STEP = 16
-# Vectors encoded at a time: what lies between them and their code would take several times their memory.
-_ENCODED_ROWS = 16_384
+# Vectors encoded at a time: what lies between them and their code would take several times their memory. As many as a
+# coreset works on at a time, so that parts of a set are encoded like the whole.
+_ENCODED_ROWS = 4096
 _SAMPLE = 20_000
 # The number of axes is found by trying it on so many vectors among so many.
 _TRIED_QUERIES = 64
@@ -56,6 +58,15 @@ class Encoded:
     def __getitem__(self, rows: slice | torch.Tensor) -> "Encoded":
         return Encoded(self.factors[rows], self.lengths[rows], self.errors[rows])
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Encoded]") -> "Encoded":
+        """Return the vectors of all parts, in order."""
+        return cls(
+            torch.cat([part.factors for part in parts]),
+            torch.cat([part.lengths for part in parts]),
+            torch.cat([part.errors for part in parts]),
+        )
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -82,7 +93,7 @@ class Screen:
 
     def __init__(self, points: torch.Tensor, dtype: torch.dtype | None = None) -> None:
         self._dtype = dtype or fast_dtype(points.device)
-        sample = points[:: max(1, len(points) // _SAMPLE)]
+        sample = points[:: sampling_step(len(points))]
         self._origin = sample.mean(dim=0)
         self._axes = _leading_axes(sample - self._origin)
 
@@ -171,6 +182,11 @@ class Bounds:
         # Rounding keeps the order: what is at most the limit is so after both are rounded, one or several times.
         limit = (0.5 * farthest.square() + summed) * (1.0 + torch.finfo(self._dtype).eps)
         return limit.to(self._dtype).view(self._keys.dtype)
+
+
+def sampling_step(points: int) -> int:
+    """Return the step of the sample that a screen of so many points is made from; of that sample it takes all."""
+    return max(1, points // _SAMPLE)
 
 
 def _leading_axes(centred: torch.Tensor) -> torch.Tensor | None:

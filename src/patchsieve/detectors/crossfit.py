@@ -77,15 +77,16 @@ def by_folds(
     order = np.random.default_rng(seed).permutation(images)
     for fold in np.array_split(order, min(folds, images)):
         score = learnt(features.take(np.setdiff1d(order, fold)))
+        # In order, images of one batch lie near to each other, wherever that is.
+        fold = np.sort(fold)
         done = 0
-        for batch in features.take(fold).batches(_SCORING_BATCH):
-            part = fold[done : done + len(batch)]
-            image_scores, patch_scores = score(batch)
+        for image_scores, patch_scores in features.take(fold).map_batches(score, _SCORING_BATCH):
+            part = fold[done : done + len(image_scores)]
             scores[part] = image_scores.cpu().numpy()
             if patch_maps is None:
                 patch_maps = torch.empty(images, *patch_scores.shape[1:])
             patch_maps[torch.from_numpy(part)] = patch_scores.cpu()
-            done += len(batch)
-            advance(len(batch))
+            done += len(part)
+            advance(len(part))
     assert patch_maps is not None, "there is at least one image, so at least one fold"
     return scores, patch_maps

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -86,14 +87,11 @@ class PaDiM(Detector):
         self.whitening_ = torch.empty(positions, d, d, device=features.device)
         read = max(1, READ_BYTES // (4 * images * channels))
         learnt = max(1, _LEARNT_BYTES // (8 * d * (images + 3 * d)))
+        gaussians = partial(_gaussians, channels=self.channels_, eps=self.gaussian_eps)
         with staged(progress, "Gaussians of the positions", positions) as stage:
-            for first in range(0, positions, read):
-                part = slice(first, min(first + read, positions))
-                patches = features.positions(part.start, part.stop).index_select(2, self.channels_)
-                found = map_blocks(self._gaussians, torch.split(patches, learnt), features.device)
-                means[part] = torch.cat([mean for mean, _ in found])
-                self.whitening_[part] = torch.cat([whitening for _, whitening in found])
-                stage.advance(len(patches))
+            for part, found in features.map_positions(gaussians, read=read, each=learnt):
+                means[part], self.whitening_[part] = found
+                stage.advance(part.stop - part.start)
         self.means_ = means.view(height, width, d)
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,25 +116,6 @@ class PaDiM(Detector):
         picked = np.random.default_rng(self.seed).choice(channels, size=count, replace=False)
         return torch.from_numpy(np.sort(picked))
 
-    def _gaussians(self, patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return means float32 `[P, d]` and whitening matrices float32 `[P, d, d]` of patches `[P, N, d]`."""
-        centred = patches.double()
-        mean = centred.mean(dim=1, keepdim=True)
-        centred -= mean
-        images, d = centred.shape[1:]
-        # One image alone, as in a fold of two, has no variance: ε I is left.
-        covariance = centred.transpose(1, 2) @ centred / max(1, images - 1)
-        covariance.diagonal(dim1=1, dim2=2).add_(self.gaussian_eps)
-        factor, failed = torch.linalg.cholesky_ex(covariance)
-        if failed.any():
-            raise ConfigError(
-                f"gaussian_eps is {self.gaussian_eps}: too small beside the variance of these features; "
-                "use a larger one"
-            )
-        identity = torch.eye(d, dtype=factor.dtype, device=factor.device).expand_as(factor)
-        whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
-        return mean[:, 0].float(), whitening.float()
-
     def _state(self) -> dict[str, torch.Tensor]:
         row, column = torch.tril_indices(*self.whitening_.shape[1:])
         return {
@@ -155,3 +134,24 @@ class PaDiM(Detector):
         whitening = torch.zeros(len(packed), d, d)
         whitening[:, row, column] = packed
         self.whitening_ = whitening.to(device)
+
+
+def _gaussians(
+    patches: torch.Tensor, *, channels: torch.Tensor, eps: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return means float32 `[P, d]` and whitening matrices float32 `[P, d, d]` of d channels of patches `[P, N, C]`."""
+    centred = patches.index_select(2, channels).double()
+    mean = centred.mean(dim=1, keepdim=True)
+    centred -= mean
+    images, d = centred.shape[1:]
+    # One image alone, as in a fold of two, has no variance: ε I is left.
+    covariance = centred.transpose(1, 2) @ centred / max(1, images - 1)
+    covariance.diagonal(dim1=1, dim2=2).add_(eps)
+    factor, failed = torch.linalg.cholesky_ex(covariance)
+    if failed.any():
+        raise ConfigError(
+            f"gaussian_eps is {eps}: too small beside the variance of these features; use a larger one"
+        )
+    identity = torch.eye(d, dtype=factor.dtype, device=factor.device).expand_as(factor)
+    whitening = torch.linalg.solve_triangular(factor, identity, upper=False)
+    return mean[:, 0].float(), whitening.float()

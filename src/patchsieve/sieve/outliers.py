@@ -4,7 +4,6 @@ import torch
 
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features.patches import PatchFeatures
-from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, Stage, staged
 from patchsieve.sieve.discriminators import ByPosition, NoiseDiscriminator
 from patchsieve.sieve.mutual import Mutual
@@ -50,11 +49,9 @@ def _by_position(features: PatchFeatures, discriminator: ByPosition, stage: Stag
     images, height, width, channels = features.shape
     scores = torch.empty(images, height * width, dtype=torch.float32, device=features.device)
     read, scored = (max(1, size // (4 * images * channels)) for size in (READ_BYTES, _SCORED_BYTES))
-    for first in range(0, height * width, read):
-        block = features.positions(first, min(first + read, height * width))
-        parts = map_blocks(discriminator.score, torch.split(block, scored), features.device)
-        scores[:, first : first + len(block)] = torch.cat(parts).T
-        stage.advance(len(block))
+    for block, found in features.map_positions(discriminator.score, read=read, each=scored):
+        scores[:, block] = found.T
+        stage.advance(block.stop - block.start)
     return scores
 
 
