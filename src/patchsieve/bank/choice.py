@@ -110,7 +110,9 @@ class CoresetChoice:
         if self.method != "greedy":
             return self._cluster(features, candidates, count, progress)
         random = np.random.default_rng(self.seed)
-        shards = self.shards(len(candidates), features.shape[3], features.device)
+        # Workers elsewhere hold the candidates between them, in memory of their own.
+        alone = not features.elsewhere
+        shards = self.shards(len(candidates), features.shape[3], features.device) if alone else 1
         if shards > 1:
             candidates = torch.cat(
                 [

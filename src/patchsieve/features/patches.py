@@ -93,6 +93,11 @@ class PatchFeatures:
         """Bytes that they take in memory as they are: none where they lie in a file."""
         return self._store.resident_bytes + sum(other.resident_bytes for other in self.others)
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether they lie with workers, who are asked to do the work on them."""
+        return isinstance(self._store, Workers)
+
     def take(self, images: npt.NDArray[np.int64]) -> "PatchFeatures":
         """Return some of the images, int64 `[n]`, in that order; nothing is copied."""
         chosen = np.asarray(images, dtype=np.int64)
