@@ -162,6 +162,28 @@ def test_a_failure_of_the_model_is_told_to_those_it_hits_and_to_no_other(
     batcher.close()
 
 
+def test_whatever_goes_wrong_besides_those_who_come_later_are_served(
+    model: Detector, surfaces: list[Pixels]
+) -> None:
+    class Odd:
+        def predict(self, images: list[object]) -> object:
+            return None if images[0].pixels is surfaces[0] else model.predict(images)
+
+    def seen(*_: object) -> None:
+        raise OSError("nobody counts")
+
+    batcher = MicroBatcher(Odd(), seen=seen)
+    with batcher.accept() as places:
+        odd = places.score(surfaces[0])
+    with pytest.raises(AttributeError):
+        odd.result(20)
+    with batcher.accept() as places:
+        later = places.score(surfaces[1])
+    assert later.result(20).result.scores.shape == (1,)
+    batcher.close()
+    assert batcher.held == 0
+
+
 def test_closing_finishes_what_was_accepted_and_accepts_no_more(slow: Slow, surfaces: list[Pixels]) -> None:
     batcher = MicroBatcher(slow, batch_size=2)
     places = batcher.accept(3)

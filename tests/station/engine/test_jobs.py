@@ -202,6 +202,24 @@ def test_a_process_that_breaks_down_is_a_failed_job_and_the_end_of_the_station_i
     assert not fitting_processes(tmp_path)
 
 
+def test_who_listens_badly_does_not_stop_the_jobs_that_wait(small_model: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    done = threading.Event()
+
+    def ended(job: str, end: JobEnd) -> None:
+        told.append(f"{job}: {end.state}")
+        if job == "one":
+            raise OSError("the database is away")
+        done.set()
+
+    runner = JobRunner(tmp_path / "jobs", began=lambda _: None, went_on=lambda *_: None, ended=ended)
+    for job in ("one", "two"):
+        runner.start(job, request_for(small_model, tmp_path, drop=("no-such.png",)))
+    assert done.wait(120)
+    assert told == ["one: failed", "two: failed"]
+    runner.close()
+
+
 def test_a_job_does_not_outlive_a_station_that_was_killed(small_model: Path, tmp_path: Path) -> None:
     request = request_for(small_model, tmp_path, drop=("part_24.png",))
     program = f"""

@@ -1,5 +1,6 @@
 """One model at work for many who ask: images wait in a bounded queue and are scored a few at a time."""
 
+import logging
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of the newest batch in the running mean of the time that an image takes.
 _NEWEST = 0.2
+
+_log = logging.getLogger(__name__)
 
 BatchSeen = Callable[[int, float], None]
 
@@ -193,12 +196,18 @@ class MicroBatcher:
     def _work(self) -> None:
         while batch := self._next():
             started = monotonic()
-            self._score(batch, started)
+            try:
+                self._score(batch, started)
+            except Exception as error:  # whatever it is, those who come later are still to be served
+                _fail(batch, error)
             seconds = monotonic() - started
             share = seconds / len(batch)
             known = self._image_seconds
             self._image_seconds = share if known is None else known + _NEWEST * (share - known)
-            self.seen(len(batch), seconds)
+            try:
+                self.seen(len(batch), seconds)
+            except Exception:  # a figure that is not counted is no reason to stop
+                _log.warning("a batch could not be counted", exc_info=True)
 
     def _next(self) -> list[Ticket]:
         """Wait for a batch; an empty one is the end."""
@@ -229,7 +238,7 @@ class MicroBatcher:
             result = self.model.predict(ImageSet(Path(), "arrays", records))
         except Exception as error:
             if len(batch) == 1:
-                batch[0].future.set_exception(error)
+                _fail(batch, error)
                 return
             # One of them is the cause; the others shall not suffer for it.
             for ticket in batch:
@@ -245,6 +254,14 @@ class MicroBatcher:
                 ticket.future.set_result(Scored(row, waited, seconds, len(batch)))
             else:
                 ticket.future.set_exception(BrokenImageError(Path(ticket.name), reasons[place]))
+
+
+def _fail(batch: list[Ticket], error: Exception) -> None:
+    """Tell those of a batch who have no answer yet that there will be none."""
+    _log.error("a batch of %s images failed", len(batch), exc_info=error)
+    for ticket in batch:
+        if not ticket.future.done():
+            ticket.future.set_exception(error)
 
 
 def _row(result: "Result", row: int, name: str) -> "Result":

@@ -1,6 +1,7 @@
 """Long work, one at a time, each in a process of its own that can be stopped at any moment."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from patchsieve.station.engine.fit_forms import FitRequest
 
 _PROGRAM = "patchsieve.station.engine.fitting_child"
 _LOG_TAIL = 2000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,8 @@ class JobRunner:
                     return
                 job_id, request = self._waiting.popleft()
                 self._current, self._stopped = job_id, None
-            self._began(job_id)
             try:
+                self._began(job_id)
                 end = self._run(job_id, request)
             except Exception as error:  # a full disk, no process to be had: the next job may still be done
                 end = JobEnd("failed", error=str(error), detail=repr(error))
@@ -122,7 +124,10 @@ class JobRunner:
                 if self._stopped is not None and end.state != "done":
                     end = JobEnd(self._stopped)
                 self._current = self._process = None
-            self._ended(job_id, end)
+            try:
+                self._ended(job_id, end)
+            except Exception:  # the jobs that wait are still to be done
+                _log.exception("the end of job %s (%s) could not be told", job_id, end.state)
 
     def _run(self, job_id: str, request: FitRequest) -> JobEnd:
         folder = self._folder / job_id

@@ -23,6 +23,25 @@ _HISTORY = 200
 _MOST_CORRECTIONS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a job would take in now.
+
+    Attributes:
+        version: number of the version that it would begin with.
+        keep: training images marked keep.
+        drop: training images marked drop.
+        good: inspections confirmed to be good that no version has learnt from.
+        defects: inspections confirmed to be defects that no version has learnt to see.
+    """
+
+    version: int
+    keep: int
+    drop: int
+    good: int
+    defects: int
+
+
 @dataclass(frozen=True)
 class Gathered:
     """What a job can take in.
@@ -49,6 +68,11 @@ class Gathered:
     def counts(self) -> dict[str, int]:
         """How much there is of each."""
         return {name: len(getattr(self, name)) for name in ("keep", "drop", "good", "defects")}
+
+    @property
+    def pending(self) -> Pending:
+        """The same, with the version."""
+        return Pending(version=self.version.number, **self.counts)
 
     def kept_apart(self, folder: Path) -> tuple[Correction, ...]:
         """Return the good ones with files that stay: what a model has learnt from outlives the history's retention."""

@@ -4,9 +4,11 @@ import logging
 import shutil
 from dataclasses import dataclass
 from datetime import datetime
+from time import sleep
 from typing import Any, Literal
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from patchsieve.errors import PatchSieveError
@@ -14,7 +16,7 @@ from patchsieve.station.engine import EventHub, FitRequest, FitResult, JobEnd, J
 from patchsieve.station.errors import Conflict, NotFound
 from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
-from patchsieve.station.services.gathering import Gathered, gather
+from patchsieve.station.services.gathering import Gathered, Pending, gather
 from patchsieve.station.services.lines import Lines, Version
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
@@ -26,26 +28,8 @@ State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted
 
 OPEN: tuple[State, ...] = ("queued", "running")
 _JOBS, _CACHE = "jobs", "cache"
+_PAUSES = (0.5, 2.0, 10.0, 30.0)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """What a job would take in now.
-
-    Attributes:
-        version: number of the version that it would begin with.
-        keep: training images marked keep.
-        drop: training images marked drop.
-        good: inspections confirmed to be good that no version has learnt from.
-        defects: inspections confirmed to be defects that no version has learnt to see.
-    """
-
-    version: int
-    keep: int
-    drop: int
-    good: int
-    defects: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +110,7 @@ class Refitting:
         version = self._lines.version(line)
         with self._store.reading() as session:
             found = gather(session, self._pictures, version)
-        return Pending(version.number, len(found.keep), len(found.drop), len(found.good), len(found.defects))
+        return found.pending
 
     def start(self, line: str, kind: Kind = "refit", *, by: str) -> Job:
         """Put a job behind those that wait.
@@ -232,6 +216,16 @@ class Refitting:
             _log.warning("the progress of job %s could not be written", job_id, exc_info=True)
 
     def _ended(self, job_id: str, end: JobEnd) -> None:
+        """Write the end of a job down; a database that is away for a moment shall not cost an hour's work."""
+        for pause in _PAUSES:
+            try:
+                return self._write_end(job_id, end)
+            except OperationalError:
+                _log.warning("the end of job %s could not be written yet", job_id, exc_info=True)
+                sleep(pause)
+        return self._write_end(job_id, end)
+
+    def _write_end(self, job_id: str, end: JobEnd) -> None:
         made = self._store.data_dir / _JOBS / job_id / "new.sieve"
         changes: dict[str, Any] = {"state": end.state, "error": end.error, "finished_at": now()}
         if end.detail:
