@@ -11,12 +11,23 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 COMMAND = Path(sys.executable).parent / "patchsieve"
 CHROMIUM = "/usr/bin/chromium"
 # The lines: one to look at, one whose training images are judged and that is fitted again.
 LINES = ("line7", "castings")
+# A machine that runs all the tests may be busy.
+_PATIENCE = 20_000
+expect.set_options(timeout=_PATIENCE)
 
 
 @dataclass
@@ -142,7 +153,7 @@ def new_context(station: Served, browser: Browser, watch: Watch) -> Iterator[Cal
 
     def make(**options: object) -> BrowserContext:
         context = browser.new_context(base_url=station.url, **options)  # type: ignore[arg-type]
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(_PATIENCE)
         context.on("console", watch.message)
         context.on("weberror", lambda error: watch.wrong.append(str(error.error)))
         context.on("request", watch.request)

@@ -23,7 +23,7 @@ def test_the_wall_shows_each_part_at_once_and_counts(
     # Nobody touches the page from here on.
     expect(sign.locator("strong")).to_have_text("Good")
     assert station.predict(defect, line="castings")["verdict"] == "defect"
-    expect(sign.locator("strong")).to_have_text("Defect", timeout=3_000)
+    expect(sign.locator("strong")).to_have_text("Defect")
     expect(page.locator(".counts .defect dd")).to_have_text(str(before + 1))
     expect(page.locator(".strip li").first).to_contain_text("Defect")
     shown = page.locator(".sight img")
@@ -48,8 +48,8 @@ def test_a_wall_that_is_cut_off_says_so_and_comes_back(
     sign = page.locator("[data-connection]")
     expect(sign).to_have_text("Live")
     page.context.set_offline(True)
-    expect(sign).to_contain_text("Not connected since", timeout=8_000)
+    expect(sign).to_contain_text("Not connected since")
     station.predict(image)
     page.context.set_offline(False)
-    expect(sign).to_have_text("Live", timeout=12_000)
+    expect(sign).to_have_text("Live")
     expect(page.locator(".sign")).to_contain_text("wall_missed.png")
