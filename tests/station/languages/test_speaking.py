@@ -1,9 +1,13 @@
 import json
+import re
 from datetime import UTC, datetime
 
 import jinja2
+import numpy as np
 import pytest
 
+from patchsieve.decisions import OperatingPoint, Purpose, labelled_threshold
+from patchsieve.evaluation.drift.words import _CAUSES
 from patchsieve.station.errors import Invalid
 from patchsieve.station.languages import LANGUAGES, said, speak_in, translated
 
@@ -84,3 +88,36 @@ def test_numbers_and_times_are_written_as_people_there_do() -> None:
         "12.3 MB",
         "3 TB",
     ]
+
+
+def chinese(text: str) -> str:
+    with CHINESE.spoken():
+        return translated(text)
+
+
+def test_what_a_model_knows_of_its_points_is_said_in_chinese() -> None:
+    """The sentences that rooms above the station make today have the forms by which they are known."""
+    scores = np.random.default_rng(0).gamma(9, 1, 40)
+    few = OperatingPoint.for_false_alarms("few", scores, 0.01)
+    clean = OperatingPoint.for_false_alarms("clean", scores, 0.2, clean=True)
+    dirty = OperatingPoint.for_false_alarms("dirty", np.concatenate([scores, [90, 95, 99]]), 0.1)
+    labels = np.repeat([False, True], [30, 10])
+    purpose = Purpose("f1")
+    judged = OperatingPoint.for_purpose(
+        "judged", purpose, labelled_threshold(labels, labels + scores / 99, purpose)
+    )
+    given = OperatingPoint.at("given", 1.5)
+    sentences = [*few.words, *clean.words, *dirty.words, judged.words[0], *given.words]
+    assert len(sentences) == 3 + 2 + 2 + 1 + 1
+    for sentence in sentences:
+        said_so = chinese(sentence)
+        assert not re.search("[a-z]", said_so), said_so
+        assert sorted(re.findall(r"[\d.]+", said_so)) == sorted(
+            re.findall(r"[\d.]+", sentence.replace(". ", " "))
+        )
+        assert translated(sentence) == sentence
+
+
+def test_causes_of_drift_are_said_in_chinese() -> None:
+    for cause in set(_CAUSES.values()):
+        assert not re.search("[a-z]", chinese(cause)), cause

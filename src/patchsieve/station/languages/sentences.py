@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from patchsieve.station.languages.evidence import recognised
 from patchsieve.station.languages.language import spoken_now
 
 
@@ -32,7 +33,7 @@ def said(template: str, **values: Any) -> str:
 
 
 def translated(what: str | BaseException) -> str:
-    """Return a sentence, or an error's, in the language that is spoken; as it is where it was not `said`."""
+    """Return a sentence, or an error's, in the language that is spoken; as it is where nothing is known of it."""
     text = what.args[0] if isinstance(what, BaseException) and what.args else what
     if isinstance(text, Said):
         values = {
@@ -40,4 +41,8 @@ def translated(what: str | BaseException) -> str:
             for name, value in text.values.items()
         }
         return spoken_now().gettext(text.template) % values
+    known = recognised(str(text))
+    if known is not None:
+        template, found = known
+        return spoken_now().gettext(template) % {name: translated(value) for name, value in found.items()}
     return spoken_now().gettext(str(text))
