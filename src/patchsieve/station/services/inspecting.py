@@ -11,20 +11,19 @@ from typing import Literal
 from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 
-from patchsieve.decisions import Result, review_band
-from patchsieve.decisions.region_files import region_fields
+from patchsieve.decisions import review_band
 from patchsieve.errors import BrokenImageError, ConfigError
 from patchsieve.pictures import colour_scale
 from patchsieve.station.engine import Accepted, Decoder, EventHub, ModelPool, Ticket
 from patchsieve.station.errors import Conflict, Invalid, TooLarge
 from patchsieve.station.languages import said
-from patchsieve.station.services.inspection import Inspection, event_of, inspection_of, inspections
+from patchsieve.station.services.inspection import Inspection, inspection_of, inspections
 from patchsieve.station.services.lines import Line, Lines
 from patchsieve.station.services.once import Once
 from patchsieve.station.services.operating import current_row
+from patchsieve.station.services.recording import Recorded, Recorder, Scored
 from patchsieve.station.store import Store
-from patchsieve.station.store.base import new_id, now
-from patchsieve.station.store.pictures import PictureFiles, StoredMap, sha256_of
+from patchsieve.station.store.pictures import PictureFiles
 from patchsieve.station.store.tables import InspectionRow
 
 Source = Literal["page", "api", "watch"]
@@ -81,17 +80,6 @@ class Asked:
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """An upload with its result, not written down yet."""
-
-    upload: Upload
-    sha256: str
-    kind: str
-    result: Result
-    seconds: float
-
-
 class Inspecting:
     """Inspects uploads by the active versions of lines.
 
@@ -118,11 +106,10 @@ class Inspecting:
     ) -> None:
         self.max_images = max_images
         self._store = store
-        self._pictures = pictures
         self._lines = lines
         self._pool = pool
         self._decoder = decoder
-        self._events = events
+        self._recorder = Recorder(store, pictures, events)
         self._once = Once()
         self._scales: dict[str, tuple[float, float]] = {}
 
@@ -214,19 +201,23 @@ class Inspecting:
                 point = current_row(session, accepted.version_id, asked.operating_point)
             band = _band(accepted, point.threshold, asked.review)
             scored = self._scored(accepted, uploads)
-        rows: list[InspectionRow] = []
-        maps: list[StoredMap] = []
-        for one, key in zip(scored, keys, strict=True):
-            if isinstance(one, Refused):
-                continue
-            result = replace(one.result, threshold=point.threshold, review=band)
-            row = _row(one, result, line, accepted.version_id, point.name, asked)
-            row.idempotency_key, row.request_sha256 = key, fingerprint
-            rows.append(row)
-            maps.append(StoredMap(result.maps[0], tuple(result.boxes[0].tolist()), self._scale(accepted)))
-        originals = [one for one in scored if isinstance(one, _Scored)]
+        recorded = [
+            Recorded(
+                replace(one, result=replace(one.result, threshold=point.threshold, review=band)),
+                line_id=line.id,
+                version_id=accepted.version_id,
+                operating_point=point.name,
+                source=asked.source,
+                by=asked.by,
+                key=key,
+                fingerprint=fingerprint,
+                scale=self._scale(accepted),
+            )
+            for one, key in zip(scored, keys, strict=True)
+            if isinstance(one, Scored)
+        ]
         try:
-            written = iter(self._write(originals, rows, maps))
+            written = iter(self._recorder.record(recorded))
         except IntegrityError:
             # Another process of the station has just inspected under this key.
             if asked.key is None:
@@ -238,9 +229,9 @@ class Inspecting:
             ]
         return [one if isinstance(one, Refused) else next(written) for one in scored]
 
-    def _scored(self, accepted: Accepted, uploads: Sequence[Upload]) -> list[_Scored | Refused]:
+    def _scored(self, accepted: Accepted, uploads: Sequence[Upload]) -> list[Scored | Refused]:
         """Decode and score; no more images are held as pixels than keep the model at work."""
-        found: list[_Scored | Refused] = [Refused(upload.name, "") for upload in uploads]
+        found: list[Scored | Refused] = [Refused(upload.name, "") for upload in uploads]
         waiting: deque[tuple[int, Ticket, str, float]] = deque()
 
         def take_first() -> None:
@@ -252,7 +243,7 @@ class Inspecting:
                 found[place] = Refused(upload.name, error.reason)
                 return
             seconds = decoding + float(result.seconds[0])
-            found[place] = _Scored(upload, sha256_of(upload.data), kind, result, seconds)
+            found[place] = Scored(upload.name, upload.data, kind, result, seconds)
 
         for place, upload in enumerate(uploads):
             started = perf_counter()
@@ -269,34 +260,6 @@ class Inspecting:
             take_first()
         return found
 
-    def _write(
-        self, originals: Sequence[_Scored], rows: Sequence[InspectionRow], maps: Sequence[StoredMap]
-    ) -> list[Inspection]:
-        """Write images and maps, then commit the rows, then tell those who watch."""
-        with self._pictures.claimed(*(one.sha256 for one in originals)):
-            for one, row, stored in zip(originals, rows, maps, strict=True):
-                row.image_file = self._pictures.keep(one.upload.data, one.sha256, one.kind)
-                self._pictures.keep_map(row.id, stored)
-            try:
-                with self._store.writing() as session:
-                    session.add_all(rows)
-                    session.flush()
-                    ids = [row.id for row in rows]
-                    found = {
-                        row.id: inspection_of(row, line, number)
-                        for row, line, number in session.execute(
-                            inspections().where(InspectionRow.id.in_(ids))
-                        )
-                    }
-            except BaseException:
-                for row in rows:
-                    self._pictures.remove_map(row.id)
-                raise
-        written = [found[one_id] for one_id in ids]
-        for row, inspection in zip(rows, written, strict=True):
-            self._events.publish("inspection", event_of(inspection), row.line_id)
-        return written
-
     def _scale(self, accepted: Accepted) -> tuple[float, float]:
         """Return the colours' scale of a version, found once."""
         scale = self._scales.get(accepted.version_id)
@@ -304,32 +267,6 @@ class Inspecting:
             found = colour_scale(accepted.model)
             scale = self._scales[accepted.version_id] = (found.low, found.high)
         return scale
-
-
-def _row(
-    one: _Scored, result: Result, line: Line, version_id: str, point: str, asked: Asked
-) -> InspectionRow:
-    (size,), (peak,) = result.sizes.tolist(), result.peaks.tolist()
-    return InspectionRow(
-        id=new_id(),
-        line_id=line.id,
-        version_id=version_id,
-        image_sha256=one.sha256,
-        image_name=one.upload.name,
-        source=asked.source,
-        score=float(result.scores[0]),
-        threshold=result.threshold,
-        operating_point=point,
-        verdict=result.verdicts[0],
-        width=size[1],
-        height=size[0],
-        peak_x=peak[0],
-        peak_y=peak[1],
-        regions=[region_fields(region) for region in result.regions()[0]],
-        seconds=one.seconds,
-        created_at=now(),
-        by=asked.by,
-    )
 
 
 def _band(accepted: Accepted, threshold: float, review: str | None) -> tuple[float, float] | None:

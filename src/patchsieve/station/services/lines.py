@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.engine import ModelPool
-from patchsieve.station.errors import Conflict, NotFound
+from patchsieve.station.errors import Conflict
 from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
+from patchsieve.station.services.line_rows import line_row, version_row
 from patchsieve.station.services.model_files import MODELS, ModelFile
 from patchsieve.station.services.operating import add_points
 from patchsieve.station.store import Store
@@ -147,7 +148,7 @@ class Lines:
         file = ModelFile.read(path)
         with self._store.writing() as session:
             # Held until the commit: no two versions get one number.
-            row = self._row(session, line, lock=True)
+            row = line_row(session, line, lock=True)
             newest = session.scalar(select(func.max(VersionRow.number)).where(VersionRow.line_id == row.id))
             number = (newest or 0) + 1
             version = VersionRow(
@@ -158,7 +159,7 @@ class Lines:
                 detector=file.detector,
                 backbone=file.backbone,
                 training_images=file.training_images,
-                parent_id=None if parent is None else self._version_row(session, row, parent).id,
+                parent_id=None if parent is None else version_row(session, row, parent).id,
                 created_by=by,
                 note=note,
                 state=READY,
@@ -183,14 +184,14 @@ class Lines:
     def line(self, name: str) -> Line:
         """Return a line. Raises `NotFound`."""
         with self._store.reading() as session:
-            row = self._row(session, name)
+            row = line_row(session, name)
             active = session.get(VersionRow, row.active_version_id) if row.active_version_id else None
             return _line(row, active.number if active else None)
 
     def versions(self, name: str) -> list[Version]:
         """Return a line's versions, the newest first. Raises `NotFound`."""
         with self._store.reading() as session:
-            line = self._row(session, name)
+            line = line_row(session, name)
             rows = session.scalars(
                 select(VersionRow).where(VersionRow.line_id == line.id).order_by(VersionRow.number.desc())
             ).all()
@@ -199,8 +200,8 @@ class Lines:
     def version(self, name: str, number: int | None = None) -> Version:
         """Return a version, the active one where no number is given. Raises `NotFound`."""
         with self._store.reading() as session:
-            line = self._row(session, name)
-            return self._seen(session, line, self._version_row(session, line, number))
+            line = line_row(session, name)
+            return self._seen(session, line, version_row(session, line, number))
 
     def switch(self, name: str, number: int, *, by: str) -> Version:
         """Make a version the one that inspects. What was accepted before is scored by the one before.
@@ -221,7 +222,7 @@ class Lines:
         """
         with self._changing:
             with self._store.reading() as session:
-                line = self._row(session, name)
+                line = line_row(session, name)
                 before = session.scalar(
                     select(VersionRow.number)
                     .join(SwitchRow, SwitchRow.version_id == VersionRow.id)
@@ -244,7 +245,7 @@ class Lines:
     def switches(self, name: str) -> list[Switch]:
         """Return which versions were made active, the latest first. Raises `NotFound`."""
         with self._store.reading() as session:
-            line = self._row(session, name)
+            line = line_row(session, name)
             rows = session.execute(
                 select(SwitchRow, VersionRow.number)
                 .join(VersionRow, VersionRow.id == SwitchRow.version_id)
@@ -255,8 +256,8 @@ class Lines:
 
     def _switch(self, name: str, number: int, by: str) -> Version:
         with self._store.reading() as session:
-            line = self._row(session, name)
-            version = self._version_row(session, line, number)
+            line = line_row(session, name)
+            version = version_row(session, line, number)
             before = session.get(VersionRow, line.active_version_id) if line.active_version_id else None
         if version.state != READY:
             raise Conflict(said("version %(number)s of %(line)s is retired", number=number, line=name))
@@ -273,7 +274,7 @@ class Lines:
             ) from error
         try:
             with self._store.writing() as session:
-                row = self._row(session, name, lock=True)
+                row = line_row(session, name, lock=True)
                 if row.active_version_id != version.id:
                     was = {"version": before.number} if before else None
                     record(session, by, "version.switch", name, was, {"version": number})
@@ -285,26 +286,6 @@ class Lines:
             if before is not None:
                 self._pool.activate(line.id, before.id, self._store.data_dir / before.file)
             raise
-
-    @staticmethod
-    def _row(session: Session, name: str, *, lock: bool = False) -> LineRow:
-        query = select(LineRow).where(LineRow.name == name)
-        row = session.scalar(query.with_for_update() if lock else query)
-        if row is None:
-            raise NotFound(said("there is no line %(line)s", line=name))
-        return row
-
-    @staticmethod
-    def _version_row(session: Session, line: LineRow, number: int | None) -> VersionRow:
-        query = select(VersionRow).where(VersionRow.line_id == line.id)
-        if number is None:
-            query = query.where(VersionRow.id == line.active_version_id)
-        else:
-            query = query.where(VersionRow.number == number)
-        row = session.scalar(query)
-        if row is None:
-            raise NotFound(f"{line.name} has no version {'that is active' if number is None else number}")
-        return row
 
     def _seen(self, session: Session, line: LineRow, row: VersionRow) -> Version:
         parent = session.get(VersionRow, row.parent_id) if row.parent_id else None

@@ -1,12 +1,10 @@
 """Thresholds: the operating points of a line, what they would cost on its history, and who changed them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -16,16 +14,13 @@ from patchsieve.station.engine import ModelPool, Serving
 from patchsieve.station.errors import Conflict, Invalid
 from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
+from patchsieve.station.services.judged_scores import Floats, JudgedScores
 from patchsieve.station.services.lines import Lines
 from patchsieve.station.services.operating import current_row, point_of, row_of
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
-from patchsieve.station.store.tables import InspectionRow, PointRow, VersionRow
+from patchsieve.station.store.tables import PointRow, VersionRow
 
-Floats = npt.NDArray[np.float64]
-
-# The newest inspections of a version that histograms and costs are made of.
-_MOST = 100_000
 _BINS = 48
 _LONGEST_NAME = 60
 
@@ -108,15 +103,6 @@ class Goal:
     false_alarms: float | None = None
     purpose: Purpose | None = None
     clean: bool = False
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """Scores of the inspections of one version, by what people said of them."""
-
-    good: Floats = field(repr=False)
-    defective: Floats = field(repr=False)
-    unjudged: Floats = field(repr=False)
 
 
 class Thresholds:
@@ -222,7 +208,7 @@ class Thresholds:
     def histogram(self, line: str) -> Histogram:
         """Return how the scores of the active version are distributed. Raises `NotFound`."""
         serving = self._serving(line)
-        scores = self._scores(serving.version_id)
+        scores = JudgedScores.of(self._store, serving.version_id)
         training = np.asarray(serving.model.training_.scores, np.float64)
         every = np.concatenate([scores.good, scores.defective, scores.unjudged, training])
         edges = np.histogram_bin_edges(every, _BINS)
@@ -240,14 +226,14 @@ class Thresholds:
 
     def cost(self, line: str, threshold: float) -> HistoryCosts:
         """Return what a threshold would have cost on the history of the active version. Raises `NotFound`."""
-        scores = self._scores(self._lines.version(line).id)
-        labels, values = _labelled(scores)
+        scores = JudgedScores.of(self._store, self._lines.version(line).id)
+        labels, values = scores.labelled
         return HistoryCosts(
             threshold=threshold,
             costs=Costs.of(labels, values > threshold),
             unjudged=len(scores.unjudged),
             unjudged_alarms=int((scores.unjudged > threshold).sum()),
-            notes=_notes(scores, threshold),
+            notes=scores.notes(threshold),
         )
 
     def _made(self, serving: Serving, name: str, goal: Goal) -> OperatingPoint:
@@ -260,50 +246,12 @@ class Thresholds:
             scores = serving.model.training_.scores
             return OperatingPoint.for_false_alarms(name, scores, goal.false_alarms, clean=goal.clean)
         assert goal.purpose is not None
-        labels, values = _labelled(self._scores(serving.version_id))
+        labels, values = JudgedScores.of(self._store, serving.version_id).labelled
         found = labelled_threshold(labels, values, goal.purpose)
         return OperatingPoint.for_purpose(name, goal.purpose, found)
 
     def _serving(self, line: str) -> Serving:
         return self._pool.serving(self._lines.line(line).id)
-
-    def _scores(self, version_id: str) -> _Scores:
-        row = InspectionRow
-        query = (
-            select(row.score, row.human_verdict)
-            .where(row.version_id == version_id)
-            .order_by(row.created_at.desc())
-            .limit(_MOST)
-        )
-        found: Mapping[str | None, list[float]] = {"good": [], "defect": [], None: []}
-        with self._store.reading() as session:
-            for score, verdict in session.execute(query):
-                found[verdict].append(score)
-        return _Scores(*(np.array(found[verdict], np.float64) for verdict in ("good", "defect", None)))
-
-
-def _labelled(scores: _Scores) -> tuple[npt.NDArray[np.bool_], Floats]:
-    labels = np.repeat([False, True], [len(scores.good), len(scores.defective)])
-    return labels, np.concatenate([scores.good, scores.defective])
-
-
-def _notes(scores: _Scores, threshold: float) -> tuple[str, ...]:
-    notes = []
-    judged = len(scores.good) + len(scores.defective)
-    if not judged:
-        notes.append(said("nobody has judged an inspection of this version yet: what it costs is not known"))
-    elif len(scores.unjudged):
-        passed = int((scores.unjudged <= threshold).sum())
-        notes.append(
-            said(
-                "people have judged %(judged)s of %(all)s inspections; among the %(passed)s below the threshold that "
-                "nobody has judged there may be defects that are not counted as misses",
-                judged=judged,
-                all=judged + len(scores.unjudged),
-                passed=passed,
-            )
-        )
-    return tuple(notes)
 
 
 def _locked(session: Session, version_id: str) -> VersionRow:
