@@ -71,7 +71,7 @@ def test_another_detector_and_another_tau_do_not_touch_the_backbone(
     plain = [make().fit(folder) for make in others]
     SoftPatch(**SMALL).fit(folder, cache=cache)
 
-    original = FeatureExtractor._start
+    original = FeatureExtractor.start
 
     def empty_only(
         extractor: FeatureExtractor, batch: torch.Tensor, *, aside: bool
@@ -79,7 +79,7 @@ def test_another_detector_and_another_tau_do_not_touch_the_backbone(
         assert not batch.any(), "an image went through the backbone"
         return original(extractor, batch, aside=aside)
 
-    monkeypatch.setattr(FeatureExtractor, "_start", empty_only)
+    monkeypatch.setattr(FeatureExtractor, "start", empty_only)
     for make, expected in zip(others, plain, strict=True):
         assert_same(make().fit(folder, cache=cache), expected)
     with pytest.raises(AssertionError, match="an image went through"):
