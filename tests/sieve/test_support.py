@@ -85,6 +85,7 @@ def test_many_images_are_compared_with_some(monkeypatch: pytest.MonkeyPatch) -> 
     values[7] += 20
     support = Support.measure(PatchFeatures(torch.from_numpy(values)), seed=3)
     assert support.distances.shape == (40, 4, 10)
+    assert Support.kept_bytes(40, 4, 4) == support.distances.nbytes
     assert (np.diff(support.references) > 0).all()
     infinite = support.distances.isinf().all(dim=1).nonzero()
     np.testing.assert_array_equal(infinite[:, 0], support.references[infinite[:, 1]])

@@ -9,6 +9,7 @@ import torch
 from patchsieve.bank import MemoryBank, ReachNeighbours
 from patchsieve.decisions.contamination import sift
 from patchsieve.detectors.bank_detector import BankDetector
+from patchsieve.detectors.budget import Budget
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
@@ -77,6 +78,10 @@ class AdaptiveSieve(BankDetector):
             )
         copy = super().for_fewer(images, total)
         return copy.set_params(contamination=self.contamination_)  # type: ignore[no-any-return]
+
+    def model_memory(self, images: int, shape: tuple[int, int, int], budget: Budget) -> tuple[str, int]:  # noqa: ARG002
+        """See `Detector.model_memory`."""
+        return "distances between images", Support.kept_bytes(images, *shape[:2])
 
     def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:
         """See `Detector.learn`."""

@@ -85,6 +85,13 @@ class Support:
         kept[references, :, torch.arange(len(chosen), device=kept.device)] = torch.inf
         return cls(kept, references)
 
+    @staticmethod
+    def kept_bytes(images: int, height: int, width: int) -> int:
+        """Return what the distances of so many images, with grids of this size, take."""
+        references = min(images, _REFERENCES)
+        step = _step(height, width, most=_KEPT // (images * references))
+        return 4 * images * references * -(-height // step) * -(-width // step)
+
     def evidence(self) -> torch.Tensor:
         """Return what speaks against each image before any other is distrusted, float32 `[N]`, high = defective.
 
