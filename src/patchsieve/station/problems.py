@@ -7,16 +7,26 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from patchsieve.errors import PatchSieveError
-from patchsieve.station.errors import Invalid, NotFound, StationError, TooLarge, Unauthenticated
+from patchsieve.station.errors import (
+    Invalid,
+    NotFound,
+    StationError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 from patchsieve.station.languages import said
 
 MEDIA_TYPE = "application/problem+json"
 _API = "/api/"
+# Not what a query says, but that none can be asked: the server is gone, the file locked, the disk full.
+_NO_DATABASE = (OperationalError, InterfaceError)
 _log = logging.getLogger(__name__)
 
 ErrorPage = Callable[[Request, int, str, str], Awaitable[Response]]
@@ -33,9 +43,9 @@ def answer_errors(app: FastAPI) -> None:
 
     async def refused(request: Request, error: Exception) -> Response:
         if not isinstance(error, StationError):
-            # Said for people, but nobody who asks is to blame.
+            # A full disk, say: nobody who asks is to blame, and the same may be asked again.
             _log.error("%s %s: %s", request.method, request.url.path, error)
-            return await _answer(request, 500, said("The station cannot do this now"), str(error))
+            error = Unavailable(str(error))
         return await _answer(request, error.status, error.title, str(error), error.headers)
 
     async def not_valid(request: Request, error: Exception) -> Response:
@@ -49,7 +59,16 @@ def answer_errors(app: FastAPI) -> None:
         title = known.get(error.status_code, HTTPStatus(error.status_code).phrase)
         return await _answer(request, error.status_code, title, str(error.detail), error.headers)
 
-    async def defect(request: Request, error: Exception) -> Response:  # noqa: ARG001 - it is logged by the server
+    async def no_database(request: Request, error: Exception) -> Response:
+        _log.error("%s %s: %s", request.method, request.url.path, error)
+        return await refused(
+            request, Unavailable(said("the station's database does not answer now; ask again"))
+        )
+
+    async def defect(request: Request, error: Exception) -> Response:
+        # Who asks is looked up before the application, whose handlers the others are.
+        if isinstance(error, _NO_DATABASE):
+            return await no_database(request, error)
         return await _answer(
             request,
             500,
@@ -60,6 +79,8 @@ def answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(PatchSieveError, refused)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, http)
+    for kind in _NO_DATABASE:
+        app.add_exception_handler(kind, no_database)
     app.add_exception_handler(Exception, defect)
 
 
