@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from patchsieve.station.asking import StationNow
-from patchsieve.station.pages.rendering import render
+from patchsieve.station.pages.rendering import PAGES_OF_A_LINE, render
 from patchsieve.station.running import Station
 from patchsieve.station.security import Role, require
 
@@ -15,9 +15,6 @@ from patchsieve.station.security import Role, require
 MOST = 2**31 - 1
 Number = Annotated[int, Path(ge=1, le=MOST)]
 """A part of an address that is the number of a version or the rank of an image."""
-
-# Pages of which every line has its own: /inspect/line7.
-PAGES_OF_A_LINE = ("inspect", "wall", "review", "threshold", "versions")
 
 router = APIRouter()
 

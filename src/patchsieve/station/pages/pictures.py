@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from fastapi import APIRouter
 from PIL import Image
 from starlette.responses import FileResponse, Response
@@ -57,8 +58,6 @@ def _drawn(station: Station, inspection_id: str, path: Path, kind: Kind) -> Pixe
 
 def _shrunk(pixels: Pixels, side: int) -> tuple[Pixels, float]:
     """Return pixels no larger than `side` either way, and what their lengths were multiplied by."""
-    import numpy as np
-
     height, width = pixels.shape[:2]
     ratio = min(1.0, side / max(height, width))
     if ratio == 1.0:

@@ -9,9 +9,11 @@ from starlette.responses import HTMLResponse
 
 from patchsieve.station.asking import station_of
 from patchsieve.station.languages import language_of, speak_in
-from patchsieve.station.pages.shapes import scale_place, svg_path
+from patchsieve.station.pages.shapes import scale_place
 from patchsieve.station.security import Role
 
+# Pages of which every line has its own: /inspect/line7.
+PAGES_OF_A_LINE = ("inspect", "wall", "review", "threshold", "versions")
 THEMES = ("light", "dark")
 THEME_COOKIE = "patchsieve-theme"
 # What scripts send when they want a piece of a page, to put it into the one that is there.
@@ -36,7 +38,7 @@ def _environment() -> jinja2.Environment:
         static=lambda path: f"/static/{path}",
         program_version=version("patchsieve"),
         scale_place=scale_place,
-        svg_path=svg_path,
+        pages_of_a_line=PAGES_OF_A_LINE,
     )
     return environment
 

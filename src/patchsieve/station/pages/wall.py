@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -35,9 +36,9 @@ def wall_now(request: Request, station: StationNow, line: str) -> Response:
 @router.get("/wall/{line}/events", dependencies=[require(Role.VIEWER)])
 async def wall_events(request: Request, station: StationNow, line: str) -> Response:
     """Tell as server-sent events that there is something new."""
-    # Not in the thread pool, which a stream would keep; the lookup is one row.
-    line_id = station.lines.line(line).id
-    stream = station.events.stream(request.headers.get("Last-Event-ID"), line_id)
+    # In the event loop, not in a thread that a stream would keep.
+    found = await to_thread.run_sync(station.lines.line, line)
+    stream = station.events.stream(request.headers.get("Last-Event-ID"), found.id)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

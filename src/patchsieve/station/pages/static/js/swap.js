@@ -43,10 +43,8 @@ export function put(target, text) {
   return fresh;
 }
 
-function complain(form, error) {
-  const place = document.querySelector(form.dataset.complain ?? "[data-complaint]");
-  if (place) place.textContent = error.message;
-  else alert(error.message);
+function complain(error) {
+  document.querySelector("[data-complaint]").textContent = error.message;
 }
 
 export function listenForForms() {
@@ -64,7 +62,7 @@ export function listenForForms() {
       const target = document.querySelector(form.dataset.swap);
       if (target) put(target, text);
     } catch (error) {
-      complain(form, error);
+      complain(error);
     } finally {
       form.ariaBusy = "false";
     }
