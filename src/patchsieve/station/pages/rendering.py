@@ -32,6 +32,8 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # New templates belong to a new program: an upgrade on the disk does not change pages under its feet.
+        auto_reload=False,
     )
     speak_in(environment)
     environment.globals.update(
