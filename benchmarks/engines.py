@@ -15,8 +15,10 @@ as all others but those called bfloat16.
 
 import argparse
 import os
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -127,7 +129,10 @@ def peers(
         pre_processor=Patchcore.configure_pre_processor((256, 256), FRAME),
     ).eval()
     model.model.memory_bank = bank.clone()
-    path = model.to_openvino(folder / "anomalib", input_size=size)
+    # Its batches of any size come out as batches of two; so one image at a time.
+    fixed = {"dynamic_axes": {}, "dynamic_shapes": None}
+    with redirect_stdout(sys.stderr):
+        path = model.to_openvino(folder / "anomalib", input_size=size, onnx_kwargs=fixed)
     own: dict[str, Any] = {"INFERENCE_NUM_THREADS": arguments.threads}
     inferencers = {
         "anomalib OpenVINO inferencer": OpenVINOInferencer(path, device="CPU", config=own),

@@ -51,9 +51,10 @@ class Parity:
         noise = not images
         given: Any = _noise(model) if noise else images
         ours, theirs = model.predict(given), exported.predict(given)
-        apart = np.abs(ours.scores - theirs.scores)
-        relative = apart / np.maximum(np.abs(ours.scores), np.finfo(np.float32).tiny)
-        maps = np.abs(ours.maps - theirs.maps).max(axis=(1, 2)) / np.abs(ours.maps).max(axis=(1, 2))
+        tiny = np.finfo(np.float32).tiny
+        relative = np.abs(ours.scores - theirs.scores) / np.maximum(np.abs(ours.scores), tiny)
+        highest = np.maximum(np.abs(ours.maps).max(axis=(1, 2)), tiny)
+        maps = np.abs(ours.maps - theirs.maps).max(axis=(1, 2)) / highest
         near = np.abs(ours.scores - ours.threshold) <= _SAME_SCORE * abs(ours.threshold)
         differ = np.array(
             [(a == GOOD) != (b == GOOD) for a, b in zip(ours.verdicts, theirs.verdicts, strict=True)]
