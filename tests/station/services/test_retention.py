@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from patchsieve.station.errors import NotFound
 from patchsieve.station.running import Station
 from patchsieve.station.services.inspecting import Asked, Upload
 from patchsieve.station.services.inspection import Inspection
@@ -130,3 +132,15 @@ def test_images_come_while_old_ones_go(station: Station, unsorted: Path) -> None
         assert station.history.image_path(one.id).read_bytes() == data
         sweeping.sweep()
         assert files(station) == set()
+
+
+def test_a_station_that_is_told_to_sweeps_by_itself(station: Station, old) -> None:
+    one = old(400, 99)
+    sweeping = retention(station, keep_days=30)
+    sweeping.start()
+    deadline = time.monotonic() + 30
+    while station.history.count() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    sweeping.stop()
+    with pytest.raises(NotFound):
+        station.history.get(one.id)
