@@ -74,6 +74,7 @@ def test_from_nobody_to_users_who_log_in(browser: Browser) -> None:
         "location"
     ] == ("/people?told=added")
     assert browser.client.get("/people").headers["location"] == "/login?next=/people"
+    assert 'href="/history"' not in browser.see("/login")
     before = browser.secret
     browser.log_in("ada", to="/people?told=added")
     assert browser.secret != before
