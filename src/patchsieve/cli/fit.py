@@ -1,6 +1,5 @@
 """`patchsieve fit`: from a folder nobody has sorted to a model file."""
 
-import shutil
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patchsieve.cli import settings
-from patchsieve.cli.console import out, progress_bars, say, seconds_in_words, size_in_words, warn
-from patchsieve.cli.fit_plan import show_plan
-from patchsieve.cli.formats import SYSTEMS, CacheType, Device, Layout, Strict
+from patchsieve.cli.console import out, say, seconds_in_words, size_in_words, warn
+from patchsieve.cli.fit_engines import fit_here, fit_on_cluster
+from patchsieve.cli.formats import SYSTEMS, CacheType, Device, Engine, Layout, Strict
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable
 
@@ -102,6 +101,12 @@ def fit(
     report: Annotated[Path | None, typer.Option(help="The HTML report; default: beside the model.")] = None,
     layout: Layout = "auto",
     strict: Strict = False,
+    engine: Annotated[
+        Engine, typer.Option(help="local, or ray to work on a Ray cluster; see the manual.")
+    ] = Engine.local,
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster, host:port or auto; default: one of this machine.")
+    ] = None,
 ) -> None:
     """Learn what normal looks like and write a model file, and a report beside it."""
     flags = {
@@ -146,6 +151,14 @@ def fit(
             f"{report} would be both the model and its report: name them apart", param_hint="--report"
         )
     require_writable(report)
+    if engine is not Engine.ray and address is not None:
+        raise typer.BadParameter(
+            "only a cluster has an address: give --engine ray, too", param_hint="--address"
+        )
+    if engine is Engine.ray and cache is not None:
+        raise typer.BadParameter(
+            "a cluster keeps embeddings in its own memory: leave out --cache", param_hint="--cache"
+        )
     fit_and_report(
         model,
         training_images(folder, layout, exclude),
@@ -154,6 +167,8 @@ def fit(
         strict=strict,
         cache=cache,
         cache_dtype=cache_dtype.value,
+        engine=engine,
+        address=address,
     )
 
 
@@ -199,6 +214,8 @@ def fit_and_report(
     strict: bool,
     cache: Path | None,
     cache_dtype: str,
+    engine: Engine = Engine.local,
+    address: str | None = None,
 ) -> None:
     """Fit, save and report, telling the user what happens.
 
@@ -206,28 +223,14 @@ def fit_and_report(
     start of the same command finds them if the first is interrupted; with the model they go, unless the user named
     a cache.
     """
-    from patchsieve.detectors.plan import plan_fit
-    from patchsieve.detectors.trained import TrainedDetector
     from patchsieve.pictures import NextStep, model_report, write_report
 
     started = perf_counter()
-    extractor = model.make_extractor(images)
-    plan = plan_fit(model, extractor, len(images))
-    kept = not plan.in_memory or isinstance(model, TrainedDetector)
-    waiting = out_file.with_name(f"{out_file.name}.embeddings") if kept and cache is None else None
-    show_plan(plan, cache or waiting)
-    with progress_bars() as progress:
-        model.fit(
-            images,
-            strict=strict,
-            progress=progress,
-            cache=cache or waiting,
-            cache_dtype=cache_dtype,
-            extractor=extractor,
-        )
-    model.save(out_file)
-    if waiting is not None:
-        shutil.rmtree(waiting, ignore_errors=True)
+    if engine is Engine.ray:
+        fit_on_cluster(model, images, address, strict=strict, dtype=cache_dtype)
+        model.save(out_file)
+    else:
+        fit_here(model, images, out_file, strict=strict, cache=cache, cache_dtype=cache_dtype)
     took = seconds_in_words(perf_counter() - started)
     say(f"model: {out_file} ({size_in_words(out_file.stat().st_size)}), fitted in {took}")
     tell_training(model)

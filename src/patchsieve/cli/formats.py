@@ -56,6 +56,13 @@ class CacheType(StrEnum):
     float16 = "float16"
 
 
+class Engine(StrEnum):
+    """Where work is done."""
+
+    local = "local"
+    ray = "ray"
+
+
 class MapsFormat(StrEnum):
     """How raw anomaly maps are written."""
 

@@ -1,0 +1,69 @@
+"""Joining a Ray cluster, or starting one on this machine."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+# Before Ray is imported: it reads these once. Nothing is reported to anyone, and no accelerator is hidden.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+import ray.data
+
+from patchsieve.errors import ConfigError
+
+NAMESPACE = "patchsieve"
+
+
+@contextmanager
+def connected(address: str | None = None) -> Iterator[None]:
+    """Work with a Ray cluster for the time of a block.
+
+    A process that is connected already stays with its cluster; `address` is then not looked at.
+
+    Args:
+        address: of the cluster: ``host:port``, ``auto`` for the one that this machine belongs to, or
+            ``ray://host:port``; None starts one of this machine's processors, which ends with the block.
+
+    Raises:
+        ConfigError: there is no cluster at that address.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(
+            address=address or "local",
+            namespace=NAMESPACE,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"there is no Ray cluster to join at {address}: {_first_line(error)}; start one with ray start --head and "
+            "give its host:port"
+        ) from error
+    _quiet()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def processors() -> int:
+    """Return how many processors the workers of the cluster have now, at least one."""
+    resources: Callable[[], dict[str, float]] = ray.cluster_resources
+    return max(1, int(resources().get("CPU", 1)))
+
+
+def _quiet() -> None:
+    """Let Ray Data say nothing but what is wrong."""
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

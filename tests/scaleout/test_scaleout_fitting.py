@@ -1,0 +1,108 @@
+"""A fit on a cluster gives the model that one machine learns, whatever dies meanwhile."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from ray.cluster_utils import Cluster
+
+import patchsieve as product
+from patchsieve.detectors import Detector, SoftPatch
+from patchsieve.features import FeatureExtractor
+from patchsieve.progress import Stage
+from patchsieve.scaleout import fit_on_cluster
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("workers")]
+
+# A grid of patches large enough that the coreset has more than one share; two batches of images and a bit.
+SMALL: dict[str, Any] = {"image_size": 64, "crop": None, "grid": 20, "batch_size": 8, "folds": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, parts: Callable[..., Path]) -> Path:
+    """18 parts, and a file among them that is no image."""
+    made = parts(tmp_path_factory.mktemp("parts") / "line", 16, 2)
+    (made / "part_07b.png").write_bytes(b"no image")
+    return made
+
+
+@pytest.fixture(scope="module")
+def extractor() -> FeatureExtractor:
+    return SoftPatch(**SMALL).make_extractor()
+
+
+@pytest.fixture(scope="module")
+def alone(folder: Path, extractor: FeatureExtractor) -> Detector:
+    return SoftPatch(**SMALL).fit(folder, extractor=extractor)
+
+
+def assert_same(found: Detector, expected: Detector) -> None:
+    ours, theirs = ({**model._state(), **model.training_.tensors()} for model in (found, expected))
+    assert ours.keys() == theirs.keys()
+    for name in ours.keys() - {"training.seconds"}:
+        assert torch.equal(torch.as_tensor(ours[name]), torch.as_tensor(theirs[name])), name
+    assert found.threshold_ == expected.threshold_
+    assert found.pixel_threshold_ == expected.pixel_threshold_
+    assert found.training_.skipped == expected.training_.skipped
+    assert found.training_.images.names == expected.training_.images.names
+
+
+def test_the_command_writes_the_model_of_one_machine(
+    folder: Path, alone: Detector, tmp_path: Path, patchsieve: Callable[..., Any]
+) -> None:
+    settings = [f"--set={name}={'none' if value is None else value}" for name, value in SMALL.items()]
+    ended = patchsieve("fit", folder, "--engine", "ray", "--out", tmp_path / "line.sieve", *settings)
+    assert ended.code == 0, ended.err
+    assert "2 processors" in ended.err + ended.out
+    assert "part_07b.png" in ended.err + ended.out
+    assert_same(product.load(tmp_path / "line.sieve"), alone)
+
+
+class Killing:
+    """Progress that loses a part of the cluster when a stage is halfway through, once."""
+
+    def __init__(self, stage: str, kill: Callable[[], bool]) -> None:
+        self._wanted, self._kill = stage, kill
+        self.killed = False
+
+    def stage(self, title: str, total: int) -> Stage:
+        self._title, self._left = title, total / 2
+        return self
+
+    def end(self, stage: Stage) -> None:
+        pass
+
+    def advance(self, amount: int = 1) -> None:
+        self._left -= amount
+        if self._title.startswith(self._wanted) and self._left <= 0 and not self.killed:
+            self.killed = self._kill()
+
+
+@pytest.mark.parametrize(("stage", "process"), [("embedding", ""), ("coreset", "_Keeper")])
+def test_a_worker_may_die(
+    folder: Path,
+    extractor: FeatureExtractor,
+    alone: Detector,
+    kill: Callable[[str], bool],
+    stage: str,
+    process: str,
+) -> None:
+    killing = Killing(stage, lambda: kill(process))
+    found = fit_on_cluster(SoftPatch(**SMALL), folder, extractor=extractor, progress=killing)
+    assert killing.killed
+    assert_same(found, alone)
+
+
+def test_a_whole_node_may_go(
+    folder: Path, extractor: FeatureExtractor, alone: Detector, workers: Cluster
+) -> None:
+    def lose() -> bool:
+        workers.remove_node(next(iter(workers.worker_nodes)), allow_graceful=False)
+        return True
+
+    losing = Killing("coreset", lose)
+    found = fit_on_cluster(SoftPatch(**SMALL), folder, extractor=extractor, progress=losing)
+    assert losing.killed
+    assert_same(found, alone)
