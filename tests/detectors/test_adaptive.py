@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from patchsieve.detectors import AdaptiveSieve, PatchCore, SoftPatch, load
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import Embeddings, PatchFeatures
+from patchsieve.sieve import LOF, outlier_scores, sieve
 
 Synthetic = Callable[..., Embeddings]
 DEFECT = torch.linspace(-5, 5, 12)
@@ -82,6 +83,18 @@ def test_the_score_is_the_smallest_reach_distance(synthetic: Synthetic) -> None:
     np.testing.assert_allclose(image_scores, expected.max(axis=(1, 2)), rtol=1e-3)
 
 
+def test_the_sieve_of_softpatch_can_be_put_on_top(synthetic: Synthetic) -> None:
+    train = contaminated(synthetic(30), 4)
+    model = AdaptiveSieve(contamination=0.1, tau=0.25, coreset_ratio=1.0)
+    model.learn(train.features)
+    trusted = np.setdiff1d(np.arange(30), model.distrusted_)
+    outliers = outlier_scores(train.features.take(trusted), LOF(6))
+    rows, *places = sieve(outliers, 0.25).numpy().nonzero()
+    expected = {(int(trusted[row]), int(y), int(x)) for row, y, x in zip(rows, *places, strict=True)}
+    assert {tuple(origin) for origin in model.bank_.origins.tolist()} == expected
+    assert len(model.bank_) == len(expected) == 27 * 20 * 3 // 4
+
+
 def test_a_small_set_is_taken_to_hide_a_few_defects(synthetic: Synthetic) -> None:
     model = AdaptiveSieve()
     model.learn(synthetic(20).features)
@@ -125,7 +138,9 @@ def test_a_model_without_radii_comes_back(synthetic: Synthetic, tmp_path: Path) 
     assert torch.equal(again.score(test)[1], model.score(test)[1])
 
 
-@pytest.mark.parametrize("wrong", [{"contamination": -0.1}, {"contamination": 0.5}, {"witnesses": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"contamination": -0.1}, {"contamination": 0.5}, {"witnesses": -1}, {"tau": 1.0}]
+)
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         AdaptiveSieve(**wrong).check()  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from patchsieve.detectors.budget import Budget
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
-from patchsieve.sieve import Support, radii
+from patchsieve.sieve import LOF, Support, outlier_scores, radii, sieve
 
 # So many defective images may be among the others without anyone noticing from the scores.
 _UNNOTICED = 4
@@ -45,6 +45,8 @@ class AdaptiveSieve(BankDetector):
     Attributes:
         contamination: c, where it is known; None to estimate it.
         witnesses: how many other images a radius is the mean distance to; 0 for no radii.
+        tau: share of the patches of trusted images that is sieved out by their local outlier factor, as in SoftPatch,
+            where there is contamination; 0 for none.
         contamination_: c.
         distrusted_: int64 `[D]` ascending, which training images were not learnt from.
     """
@@ -53,6 +55,7 @@ class AdaptiveSieve(BankDetector):
 
     contamination: float | None = None
     witnesses: int = 2
+    tau: float = 0.0
 
     def check(self) -> None:
         """See `Detector.check`."""
@@ -61,6 +64,10 @@ class AdaptiveSieve(BankDetector):
             raise ConfigError(
                 f"contamination is {self.contamination}: the share of defective training images is from 0 to {_MOST}; "
                 "with more, there is no telling which are the good ones"
+            )
+        if not 0 <= self.tau < 1:
+            raise ConfigError(
+                f"tau is {self.tau}: the share of patches to sieve out must be at least 0 and below 1"
             )
         if self.witnesses < 0:
             raise ConfigError(f"witnesses is {self.witnesses}: it must be a number of images, 0 for no radii")
@@ -94,12 +101,21 @@ class AdaptiveSieve(BankDetector):
                 self.contamination_ = _contamination(support)
             trusted = support.trusted(min(round(self.contamination_ * len(features)), len(features) - 2))
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
-        bank = self.build_bank(features, progress, keep=trusted[:, None, None].expand(features.shape[:3]))
+        bank = self.build_bank(features, progress, keep=self._kept(features, trusted, progress))
         if self.contamination_ and self.witnesses:
             owners = bank.origins[:, 0].long()
             weights = radii(features, bank.features, owners, trusted, witnesses=self.witnesses)
             bank = replace(bank, weights=weights)
         self.bank_ = bank
+
+    def _kept(self, features: PatchFeatures, trusted: torch.Tensor, progress: Progress) -> torch.Tensor:
+        """Return the patches that may enter the bank, bool `[N, H, W]`."""
+        kept = trusted[:, None, None].repeat(1, *features.shape[1:3])
+        if self.contamination_ and self.tau:
+            rows = trusted.nonzero()[:, 0].cpu().numpy()
+            among = LOF(k=min(LOF.k, len(rows) - 1), seed=self.seed)
+            kept[trusted] = sieve(outlier_scores(features.take(rows), among, progress=progress), self.tau)
+        return kept
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`: s = min over m of max(|p - m|, r(m)); the image's is the largest."""
