@@ -1,6 +1,7 @@
 """One cluster of several processes, as a real one, for all tests of scale-out."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -45,9 +46,10 @@ def kill(workers: Cluster) -> Kill:
         for node in workers.list_all_nodes():
             for raylet in node.all_processes["raylet"]:
                 for process in psutil.Process(raylet.process.pid).children(recursive=True):
-                    if any(part.startswith(f"ray::{title}") for part in process.cmdline()):
-                        process.kill()
-                        return True
+                    with suppress(psutil.NoSuchProcess):
+                        if any(part.startswith(f"ray::{title}") for part in process.cmdline()):
+                            process.kill()
+                            return True
         return False
 
     return find

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -80,17 +81,24 @@ class Killing:
             self.killed = self._kill()
 
 
-@pytest.mark.parametrize(("stage", "process"), [("embedding", ""), ("coreset", "_Keeper")])
-def test_a_worker_may_die(
-    folder: Path,
-    extractor: FeatureExtractor,
-    alone: Detector,
-    kill: Callable[[str], bool],
-    stage: str,
-    process: str,
+def test_a_worker_and_an_actor_may_die(
+    folder: Path, extractor: FeatureExtractor, alone: Detector, kill: Callable[[str], bool]
 ) -> None:
-    killing = Killing(stage, lambda: kill(process))
+    over = Event()
+    killed: list[str] = []
+
+    def kill_an_embedder() -> None:
+        while not killed and not over.wait(0.05):
+            if kill("MapBatches"):
+                killed.append("worker")
+
+    watching = Thread(target=kill_an_embedder)
+    watching.start()
+    killing = Killing("coreset", lambda: kill("_Keeper"))
     found = fit_on_cluster(SoftPatch(**SMALL), folder, extractor=extractor, progress=killing)
+    over.set()
+    watching.join()
+    assert killed
     assert killing.killed
     assert_same(found, alone)
 
