@@ -139,6 +139,7 @@ def test_a_spot_looks_the_same_wherever_it_lies_among_the_tiles() -> None:
     assert more.apart()[0] < min(0.07, 1.25 * whole.apart()[0])
 
 
+@pytest.mark.slow
 def test_a_spot_of_eight_pixels_in_a_thousand_is_found_in_tiles_and_missed_without() -> None:
     size = (1024, 1024)
     learnt = [surface(seed, size) for seed in range(8)]

@@ -30,6 +30,7 @@ def judged(part):
     return [*defective, larger, grey]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "layer", "tile", "count", "to"),
     [("efficientnet_lite0", "stage3", 128, 8, "openvino"), ("dinov2_vits14", "block2", 224, 2, "onnx")],
