@@ -11,7 +11,7 @@ const place = form.querySelector(".drop");
 
 const uploads = new Uploads(form, list, changed);
 
-function changed(item) {
+function changed() {
   const { all, done, failed } = uploads.counts;
   progress.hidden = all === 0;
   progress.querySelector("progress").max = Math.max(1, all);
@@ -21,8 +21,15 @@ function changed(item) {
   progress.querySelector("[data-progress-words]").textContent = words.join(", ");
   progress.querySelector("[data-cancel]").disabled = !uploads.busy;
   count();
-  // The first result is looked at without asking; later ones do not tear anybody away.
-  if (item && !current()) open(item.querySelector("[data-open]"));
+  lookAtFirst();
+}
+
+// The first image is looked at without asking, as soon as it has a result; later ones do not tear anybody away.
+function lookAtFirst() {
+  if (current()) return;
+  const first = [...list.children].find((item) => !item.classList.contains("failed"));
+  const link = first?.querySelector("[data-open]");
+  if (link) open(link);
 }
 
 function count() {

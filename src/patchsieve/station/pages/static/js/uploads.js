@@ -60,10 +60,8 @@ export class Uploads {
     this.under.add(controller);
     try {
       const text = await send(this.form, image, controller.signal, (state, seconds) => this.tell(image, state, seconds));
-      const item = elementOf(text);
-      image.item.replaceWith(item);
+      image.item.replaceWith(elementOf(text));
       this.counts.done += 1;
-      this.changed(item);
     } catch (error) {
       if (controller.signal.aborted) this.stopped(image);
       else this.failed(image, error.message);
