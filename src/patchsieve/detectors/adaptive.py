@@ -33,8 +33,9 @@ class AdaptiveSieve(BankDetector):
        leave no doubt that there are defective ones, the contamination c is the share of images that are more likely
        defective than good; else it is 0. A small set cannot show it: c is then what four images are of it, if that is
        more than 5 %.
-    2. The share c of the images, chosen by concentration steps, is distrusted: their patches do not enter the bank. A
-       greedy coreset of the others is the bank.
+    2. The share c of the images, chosen by concentration steps, is distrusted: their patches do not enter the bank. Of
+       the others' patches the share `tau` with the highest local outlier factors is sieved out, as in SoftPatch. A
+       greedy coreset of what stays is the bank.
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
     4. The score of a patch is its smallest reach distance, s(p) = min over m of max(|p - m|, r(m)); the image's is the
        largest. What no other image shows counts as if it had been found, not learnt: a copy of a defect that is in the
@@ -55,7 +56,7 @@ class AdaptiveSieve(BankDetector):
 
     contamination: float | None = None
     witnesses: int = 2
-    tau: float = 0.0
+    tau: float = 0.15
 
     def check(self) -> None:
         """See `Detector.check`."""

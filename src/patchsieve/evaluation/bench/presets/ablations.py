@@ -55,11 +55,12 @@ ABLATION_PRESETS = (
     ),
     BenchPreset(
         name="ablation-adaptive",
-        repeats="The adaptive sieve with fewer and more witnesses, none, and a contamination that is given",
+        repeats="The adaptive sieve with fewer and more witnesses, a contamination that is given, and a smaller sieve",
         systems=(
             *systems("patchcore", "softpatch-lof", "adaptive"),
             *varied(systems("adaptive"), "witnesses", _WITNESSES),
             *varied(systems("adaptive"), "contamination", _CONTAMINATION),
+            *varied(systems("adaptive"), "tau", (0.0, 0.05)),
         ),
         noise=(0.0, 0.05, 0.1, 0.2, 0.4),
     ),
