@@ -62,7 +62,8 @@ class Metadata:
             kept = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ModelFileError(
-                f"{folder} is a directory without the readable {METADATA} of an exported model: patchsieve export makes one"
+                f"{folder} is a directory without the readable {METADATA} of an exported model: "
+                "patchsieve export makes one"
             ) from error
         if not isinstance(kept, dict) or kept.get("format") != FORMAT:
             raise ModelFileError(f"{path} is not the {METADATA} of an exported model")
