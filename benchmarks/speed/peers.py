@@ -8,7 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # All through constraints.txt, so that the peers run on the very torch and NumPy that PatchSieve runs on.
-REQUIREMENTS = ("anomalib==2.7.0", "faiss-cpu==1.15.1", "torch==2.13.0", "--editable", f"{ROOT}[timm,export,openvino]")
+REQUIREMENTS = (
+    "anomalib==2.7.0",
+    "faiss-cpu==1.15.1",
+    "torch==2.13.0",
+    "--editable",
+    f"{ROOT}[timm,export,openvino]",
+)
 
 
 def enter(folder: Path) -> None:

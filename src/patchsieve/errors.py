@@ -81,4 +81,6 @@ class MissingPackageError(PatchSieveError):
         package = (error.name or "").partition(".")[0]
         if package not in _EXTRAS:
             return None
-        return cls(f"this takes {package}, which is not installed: pip install 'patchsieve[{_EXTRAS[package]}]'")
+        return cls(
+            f"this takes {package}, which is not installed: pip install 'patchsieve[{_EXTRAS[package]}]'"
+        )
