@@ -11,7 +11,7 @@ import uvicorn
 
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.app import create_app
-from patchsieve.station.observing.logs import log_as_json
+from patchsieve.station.observing.logs import json_log
 from patchsieve.station.running import Station
 from patchsieve.station.settings import StationSettings
 
@@ -32,9 +32,8 @@ def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
         PatchSieveError: the address, the data folder, the database or a model cannot be used, or strangers could come
             in.
     """
-    log_as_json()
     # What can be said at once is said before models are loaded, which takes seconds.
-    with _bound(settings.host, settings.port) as listening, _alone(settings.data_dir):
+    with json_log(), _bound(settings.host, settings.port) as listening, _alone(settings.data_dir):
         app = create_app(settings)
         station: Station = app.state.station
         # The first image shall not wait for it.

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from patchsieve.station import StationSettings
 from patchsieve.station.app import create_app
-from patchsieve.station.observing.logs import log_as_json
+from patchsieve.station.observing.logs import json_log
 
 TOKEN = "a-token-that-nobody-guesses-0123456789"
 
@@ -33,11 +32,9 @@ def client(tmp_path: Path, small_model: Path) -> Iterator[TestClient]:
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    before = logging.root.handlers[:], logging.root.level
     stream = io.StringIO()
-    log_as_json(stream)
-    yield stream
-    logging.root.handlers[:], logging.root.level = before
+    with json_log(stream):
+        yield stream
 
 
 def figures(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:

@@ -3,6 +3,8 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO
 
@@ -31,8 +33,9 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def log_as_json(stream: IO[str] | None = None, level: int = logging.INFO) -> None:
-    """Have all loggers write lines of JSON.
+@contextmanager
+def json_log(stream: IO[str] | None = None, level: int = logging.INFO) -> Iterator[None]:
+    """Have all loggers write lines of JSON, and afterwards what they wrote before.
 
     Args:
         stream: standard error where none is given.
@@ -40,10 +43,19 @@ def log_as_json(stream: IO[str] | None = None, level: int = logging.INFO) -> Non
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    root, access = logging.getLogger(), logging.getLogger("uvicorn.access")
+    before = root.handlers[:], root.level
+    root.handlers[:] = [handler]
+    root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
     # It writes whole addresses, with what stands behind the question mark; requests have lines of ours.
-    logging.getLogger("uvicorn.access").disabled = True
+    access.disabled = True
+    try:
+        yield
+    finally:
+        access.disabled = False
+        root.handlers[:], level = before
+        root.setLevel(level)
