@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,8 @@ import ray.data
 from patchsieve.errors import ConfigError
 
 NAMESPACE = "patchsieve"
+# Seconds within which a cluster's head answers; Ray itself would try for minutes.
+_PATIENCE = 5
 
 
 @contextmanager
@@ -34,6 +37,7 @@ def connected(address: str | None = None) -> Iterator[None]:
         yield
         return
     try:
+        _require_answer(address)
         ray.init(
             address=address or "local",
             namespace=NAMESPACE,
@@ -41,7 +45,7 @@ def connected(address: str | None = None) -> Iterator[None]:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
             f"there is no Ray cluster to join at {address}: {_first_line(error)}; start one with ray start --head and "
             "give its host:port"
@@ -51,6 +55,16 @@ def connected(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str | None) -> None:
+    """Raise `OSError` or `ValueError` where nobody listens at the host and port of an address, if it has them."""
+    if address in (None, "auto", "local"):
+        return
+    host, _, port = str(address).removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address is host:port, ray://host:port or auto")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 def processors() -> int:
