@@ -20,6 +20,9 @@ Folder = Callable[[int], ImageSet]
 class Counting:
     """A backbone that counts the images that go through it."""
 
+    # One batch after the other: which one is interrupted shall not depend on threads.
+    concurrent = False
+
     def __init__(self, backbone: Backbone, fails_after: int | None = None) -> None:
         self._backbone = backbone
         self._fails_after = fails_after

@@ -103,9 +103,9 @@ def _wait_for(served: Served, process: subprocess.Popen[bytes], log: Path) -> No
             return
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Not for the session: while Playwright works no other test can run an event loop."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
