@@ -36,7 +36,7 @@ Images = npt.NDArray[np.uint8]
 LAYERS = {
     "wide_resnet50_2": ("layer2", "layer3"),
     "resnet18": ("layer2", "layer3"),
-    "efficientnet_lite0": ("blocks.2", "blocks.5"),
+    "efficientnet_lite0": ("blocks.2", "blocks.4"),
 }
 FRAME = (224, 224)
 
