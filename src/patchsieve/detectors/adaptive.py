@@ -10,7 +10,8 @@ from patchsieve.bank import MemoryBank, ReachNeighbours
 from patchsieve.decisions.contamination import sift
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.budget import Budget
-from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.detectors.training import require_others
+from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import LOF, Support, outlier_scores, radii, sieve
@@ -79,11 +80,7 @@ class AdaptiveSieve(BankDetector):
         Raises:
             ImagesError: one image alone is left; there is no other.
         """
-        if images < 2:
-            raise ImagesError(
-                f"{total} training images are too few for {self.system}: to find the threshold it scores each by a "
-                "model of the others, and these have to support each other; add images"
-            )
+        require_others(images, total, self.system, "these have to support each other")
         copy = super().for_fewer(images, total)
         return copy.set_params(contamination=self.contamination_)  # type: ignore[no-any-return]
 

@@ -8,7 +8,8 @@ import torch
 
 from patchsieve.bank import MemoryBank, NearestNeighbours, WeightedNeighbours
 from patchsieve.detectors.bank_detector import BankDetector
-from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.detectors.training import require_others
+from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import SAMPLED, Mutual, PatchQuality, averaged_over_time
@@ -103,11 +104,7 @@ class QualitySoftPatch(BankDetector):
         Raises:
             ImagesError: one image alone is left; there is no other.
         """
-        if images < 2:
-            raise ImagesError(
-                f"{total} training images are too few for {self.system}: to find the threshold it scores each by a "
-                "model of the others, and measures these by each other; add images"
-            )
+        require_others(images, total, self.system, "measures these by each other")
         copy = super().for_fewer(images, total)
         return copy.set_params(mutual_k=min(self.mutual_k, images - 1))  # type: ignore[no-any-return]
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from patchsieve.detectors.bank_detector import BankDetector
-from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.detectors.training import require_others
+from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import (
@@ -89,11 +90,7 @@ class SoftPatch(BankDetector):
         Raises:
             ImagesError: one image alone is left; it has no neighbour, and no discriminator has a meaning.
         """
-        if images < 2:
-            raise ImagesError(
-                "2 training images are too few for softpatch: to find the threshold it scores each by a model "
-                "of the others, and one image alone has no outliers; add images"
-            )
+        require_others(images, total, self.system, "one image alone has no outliers")
         copy = super().for_fewer(images, total)
         discriminator = self.noise_discriminator()
         if isinstance(discriminator, LOF | Mutual) and images < discriminator.min_images:

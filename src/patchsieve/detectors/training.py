@@ -168,6 +168,15 @@ class TrainingRecord:
         )
 
 
+def require_others(images: int, total: int, system: str, why: str) -> None:
+    """Raise `ImagesError` where a part of the training images, `images` of `total`, is one image alone."""
+    if images < 2:
+        raise ImagesError(
+            f"{total} training images are too few for {system}: to find the threshold it scores each by a model of the "
+            f"others, and {why}; add images"
+        )
+
+
 def require_variety(embeddings: Embeddings) -> None:
     """Raise `ImagesError` where the images cannot show what varies."""
     if len(embeddings) < 2:
