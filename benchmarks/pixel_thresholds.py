@@ -24,8 +24,7 @@ from patchsieve.detectors import SoftPatch
 from patchsieve.detectors.maps import highest
 from patchsieve.evaluation import best_f1_threshold, evaluate, outlining
 from patchsieve.features import embed_cached
-from patchsieve.images import ImageSet, read_images
-from systems import capped
+from patchsieve.images import ImageRecord, ImageSet, read_images
 
 RULES = ("best", "quarter", "half", "score")
 
@@ -46,6 +45,19 @@ def main() -> None:
         for condition in ("clean", "overlap"):
             cells = [f"{f1:.3f} ({threshold:.1f})" for f1, threshold in row(images, condition, arguments)]
             print(f"| {name} | {condition} | {' | '.join(cells)} |", flush=True)
+
+
+def capped(images: ImageSet, most: int) -> ImageSet:
+    """Return at most so many images of each kind (training, good test, defective test), spread over all of it."""
+    kinds: dict[tuple[str | None, bool], list[ImageRecord]] = {}
+    for record in images:
+        kinds.setdefault((record.split, bool(record.defective)), []).append(record)
+    return images.with_records([record for kind in kinds.values() for record in spread(kind, most)])
+
+
+def spread(records: list[ImageRecord], most: int) -> list[ImageRecord]:
+    chosen = np.linspace(0, len(records) - 1, min(most, len(records))).round().astype(int)
+    return [records[index] for index in chosen]
 
 
 def row(images: ImageSet, condition: str, arguments: argparse.Namespace) -> list[tuple[float, float]]:
