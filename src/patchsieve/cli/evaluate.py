@@ -25,17 +25,6 @@ _PIXEL_NAMES = {
     "aupro": "aupro",
     "defective_regions": "regions",
 }
-_AT_THE_THRESHOLD = (
-    "precision",
-    "recall",
-    "specificity",
-    "false_alarm_rate",
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "mcc",
-    "youden",
-)
 _WORDS = {
     "auroc": "AUROC",
     "f1": "F1",
@@ -112,6 +101,8 @@ def judgement_in_words(evaluation: "Evaluation") -> str:
 
 def show_evaluation(evaluation: "Evaluation") -> None:
     """Print an evaluation for a person."""
+    from patchsieve.evaluation.metrics import AT_THE_THRESHOLD
+
     image, pixel = evaluation.image, evaluation.pixel
     ranking = Table("at any threshold", "images", "pixels", box=None, pad_edge=False)
     ranking.add_row("AUROC", plain(image.auroc), plain(pixel.auroc))
@@ -124,7 +115,7 @@ def show_evaluation(evaluation: "Evaluation") -> None:
     out.print(ranking)
     out.print()
     verdicts = Table(f"at the threshold {plain(image.threshold)}", "images", box=None, pad_edge=False)
-    for name in _AT_THE_THRESHOLD:
+    for name in AT_THE_THRESHOLD:
         verdicts.add_row(_in_words(name), plain(getattr(image, name)))
     out.print(verdicts)
     out.print()

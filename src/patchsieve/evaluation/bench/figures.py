@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from patchsieve.evaluation.bench.cells import METRICS
 from patchsieve.evaluation.metrics import (
+    AT_THE_THRESHOLD,
     image_metrics,
     outlier_auroc,
     pixel_metrics,
@@ -27,16 +28,7 @@ _RANKING = {
     "recall_at_1_percent": "recall_at_1_percent",
     "recall_at_5_percent": "recall_at_5_percent",
 }
-_AT_THE_THRESHOLD = (
-    "precision",
-    "recall",
-    "specificity",
-    "false_alarm_rate",
-    "accuracy",
-    "balanced_accuracy",
-    "f1",
-    "mcc",
-    "youden",
+_COUNTED = (
     "threshold",
     "true_positives",
     "false_positives",
@@ -81,7 +73,7 @@ def figures(
     found |= _pixel_figures(maps, masks)
     if threshold is not None:
         judged = image_metrics(labels, scores, threshold)
-        found |= {name: getattr(judged, name) for name in _AT_THE_THRESHOLD}
+        found |= {name: getattr(judged, name) for name in (*AT_THE_THRESHOLD, *_COUNTED)}
     if training_noise is not None and training_scores is not None:
         found["suspects_auroc"] = outlier_auroc(training_noise, training_scores)
         found["suspects_precision_at_n"] = precision_at_n(training_noise, training_scores)

@@ -7,6 +7,7 @@ a default number, and `undefined` says why.
 """
 
 from patchsieve.evaluation.metrics.image import (
+    AT_THE_THRESHOLD,
     ClassMetrics,
     ImageMetrics,
     Ranking,
@@ -17,6 +18,7 @@ from patchsieve.evaluation.metrics.pixel import PixelMetrics, pixel_auroc, pixel
 from patchsieve.evaluation.metrics.suspects import outlier_auroc, precision_at_n
 
 __all__ = [
+    "AT_THE_THRESHOLD",
     "ClassMetrics",
     "ImageMetrics",
     "PixelMetrics",

@@ -19,6 +19,20 @@ from patchsieve.evaluation.metrics.labelled import Floats, Labels, Mask, checked
 
 Scores = npt.NDArray[np.float64]
 
+# What becomes of the images at one threshold as shares, and as measures that are made of them: attributes of
+# `ImageMetrics`, in the order of tables.
+AT_THE_THRESHOLD = (
+    "precision",
+    "recall",
+    "specificity",
+    "false_alarm_rate",
+    "accuracy",
+    "balanced_accuracy",
+    "f1",
+    "mcc",
+    "youden",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:

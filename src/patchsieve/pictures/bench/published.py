@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from patchsieve.evaluation.bench import METRICS, CellResult
-from patchsieve.evaluation.bench.published import Comparison, compared, published
+from patchsieve.evaluation.bench.published import Reproduction, compared, published
 from patchsieve.pictures.bench.figure import BenchTable, Table, Value
 
 _COLUMNS = ("data", "detector", "category", "published", "here", "spread", "difference", "seeds")
@@ -36,7 +36,7 @@ def published_table(results: Sequence[CellResult], name: str) -> BenchTable | No
     )
 
 
-def _shown(row: Comparison, decimals: int) -> tuple[str, ...]:
+def _shown(row: Reproduction, decimals: int) -> tuple[str, ...]:
     spread = "-" if row.spread is None else f"±{row.spread:.{decimals}f}"
     return (
         row.dataset,
@@ -50,7 +50,7 @@ def _shown(row: Comparison, decimals: int) -> tuple[str, ...]:
     )
 
 
-def _exact(row: Comparison) -> tuple[Value, ...]:
+def _exact(row: Reproduction) -> tuple[Value, ...]:
     return (
         row.dataset,
         row.system,

@@ -4,7 +4,7 @@ In come `CellResult`s and the name of a published table; out come rows with both
 are facts, carried with their source; one that was not seen in print is absent.
 """
 
-from patchsieve.evaluation.bench.published.comparison import Comparison, compared
+from patchsieve.evaluation.bench.published.comparison import Reproduction, compared
 from patchsieve.evaluation.bench.published.tables import (
     CATEGORIES,
     Correction,
@@ -16,9 +16,9 @@ from patchsieve.evaluation.bench.published.tables import (
 
 __all__ = [
     "CATEGORIES",
-    "Comparison",
     "Correction",
     "PublishedTable",
+    "Reproduction",
     "Source",
     "compared",
     "published",

@@ -17,7 +17,7 @@ Figures = Mapping[str, Mapping[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Reproduction:
     """One published figure and ours.
 
     Attributes:
@@ -46,7 +46,7 @@ class Comparison:
         return self.ours - self.published
 
 
-def compared(results: Sequence[CellResult], table: PublishedTable | str) -> list[Comparison]:
+def compared(results: Sequence[CellResult], table: PublishedTable | str) -> list[Reproduction]:
     """Put our figures beside those of a published table.
 
     A result belongs to the table if its system is called as one of the table's, its category is one of the data
@@ -66,7 +66,7 @@ def compared(results: Sequence[CellResult], table: PublishedTable | str) -> list
     """
     table = published(table) if isinstance(table, str) else table
     ours = _figures_by_system(results, table.metric, table.noise, table.overlap)
-    rows: list[Comparison] = []
+    rows: list[Reproduction] = []
     for dataset in dict.fromkeys(dataset for dataset, _ in ours):
         for system in table.systems:
             rows += _rows(dataset, system, table, ours.get((dataset, system), {}))
@@ -87,7 +87,7 @@ def _figures_by_system(
     return {key: dict(categories) for key, categories in found.items()}
 
 
-def _rows(dataset: str, system: str, table: PublishedTable, ours: Figures) -> list[Comparison]:
+def _rows(dataset: str, system: str, table: PublishedTable, ours: Figures) -> list[Reproduction]:
     theirs = table.figures.get(system, {})
     both = [category for category in table.categories if category in theirs and category in ours]
     rows = [
@@ -109,8 +109,8 @@ def _rows(dataset: str, system: str, table: PublishedTable, ours: Figures) -> li
 
 def _row(
     dataset: str, system: str, category: str, theirs: float, ours: Numbers, categories: int = 1
-) -> Comparison:
-    return Comparison(
+) -> Reproduction:
+    return Reproduction(
         dataset, system, category, theirs, float(ours.mean()), _spread(ours), len(ours), categories
     )
 
