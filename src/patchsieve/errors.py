@@ -59,6 +59,10 @@ class BrokenImageError(ImagesError):
         self.path = path
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["BrokenImageError"], tuple[Path, str]]:
+        # As an exception is rebuilt in another process: from its text alone it could not be.
+        return type(self), (self.path, self.reason)
+
 
 class ConfigError(PatchSieveError):
     """A setting has a value that cannot work, or two settings exclude each other."""

@@ -9,5 +9,6 @@ folders, needs them.
 from patchsieve.runtime.engines import ENGINES
 from patchsieve.runtime.exported import ExportedModel, load_exported
 from patchsieve.runtime.opening import Model, open_model
+from patchsieve.runtime.together import score_together
 
-__all__ = ["ENGINES", "ExportedModel", "Model", "load_exported", "open_model"]
+__all__ = ["ENGINES", "ExportedModel", "Model", "load_exported", "open_model", "score_together"]

@@ -8,6 +8,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from patchsieve.station import api, pages, security
+from patchsieve.station.engine import Scoring
 from patchsieve.station.limits import BodyLimit
 from patchsieve.station.observing.installing import install as observe
 from patchsieve.station.problems import answer_errors
@@ -17,13 +18,17 @@ from patchsieve.station.settings import StationSettings
 OPENAPI = "/api/v1/openapi.json"
 
 
-def create_app(settings: StationSettings) -> FastAPI:
+def create_app(settings: StationSettings, scoring: Scoring | None = None) -> FastAPI:
     """Open a station and return the application that serves it; the end of its lifespan closes the station.
+
+    Args:
+        settings: of the station.
+        scoring: where models score; None for in this process.
 
     Raises:
         PatchSieveError: the database, the data folder or a model cannot be used; or strangers could come in.
     """
-    station = Station.open(settings)
+    station = Station.open(settings, scoring)
     try:
         security.require_safe_start(settings, station.accounts)
         station.start()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from patchsieve.station.admission import Admission
-from patchsieve.station.engine import Decoder, EventHub, ModelPool
+from patchsieve.station.engine import Decoder, EventHub, ModelPool, Scoring, ScoringHere
 from patchsieve.station.observing import Metrics
 from patchsieve.station.services.accounts import Accounts
 from patchsieve.station.services.audit import Audit
@@ -29,6 +29,7 @@ class Station:
     Attributes:
         settings: how it is set up.
         store: the database.
+        scoring: where models score; None for in this process.
         pictures: the files beside it.
         metrics: how it goes, in figures.
         events: what happens, for those who watch.
@@ -50,6 +51,7 @@ class Station:
 
     settings: StationSettings
     store: Store
+    scoring: Scoring | None = None
     pictures: PictureFiles = field(init=False)
     metrics: Metrics = field(init=False)
     events: EventHub = field(init=False)
@@ -74,17 +76,14 @@ class Station:
         self.metrics = Metrics(store.data_dir)
         self.events = EventHub(seen=self.metrics.event)
         self.decoder = Decoder(max_pixels=settings.max_pixels)
-        self.pool = ModelPool(
-            queue_size=settings.queue_size,
-            batch_size=settings.batch_size,
-            max_wait_seconds=settings.max_wait_seconds,
-            device=settings.device,
-            seen=self.metrics.batch,
+        scoring = self.scoring or ScoringHere(
+            settings.queue_size, settings.batch_size, settings.max_wait_seconds
         )
+        self.pool = ModelPool(scoring, device=settings.device, seen=self.metrics.batch)
         self.accounts = Accounts(store)
         self.audit = Audit(store)
-        # Enough at work to fill the next batch while one is scored.
-        self.admission = Admission(waiting=settings.queue_size, working=3 * settings.batch_size)
+        # Enough at work to fill the next batches while some are scored.
+        self.admission = Admission(waiting=settings.queue_size, working=3 * scoring.at_once)
         self.lines = Lines(store, self.pool)
         self.inspecting = Inspecting(
             store,
@@ -104,13 +103,13 @@ class Station:
         self.drifting = Drifting(store, self.pictures, self.lines, self.pool)
 
     @classmethod
-    def open(cls, settings: StationSettings) -> "Station":
+    def open(cls, settings: StationSettings, scoring: Scoring | None = None) -> "Station":
         """Open the database of a station, which is migrated where it has to be; no model is loaded yet.
 
         Raises:
             PatchSieveError: the folder or the database cannot be used.
         """
-        return cls(settings, Store.open(settings.data_dir, settings.database_url))
+        return cls(settings, Store.open(settings.data_dir, settings.database_url), scoring)
 
     def start(self) -> None:
         """Load the models and bring in those of the settings.

@@ -11,6 +11,7 @@ import uvicorn
 
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.app import create_app
+from patchsieve.station.engine import Scoring
 from patchsieve.station.observing.logs import json_log
 from patchsieve.station.running import Station
 from patchsieve.station.settings import StationSettings
@@ -21,12 +22,13 @@ _FINISHING_SECONDS = 30
 _BACKLOG = 2048
 
 
-def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
+def serve(settings: StationSettings, *, tell: Callable[[str], None], scoring: Scoring | None = None) -> None:
     """Serve a station; return when it was stopped and all that it had accepted is answered.
 
     Args:
         settings: of the station.
         tell: told the address once the station answers there.
+        scoring: where models score; None for in this process.
 
     Raises:
         PatchSieveError: the address, the data folder, the database or a model cannot be used, or strangers could come
@@ -34,7 +36,7 @@ def serve(settings: StationSettings, *, tell: Callable[[str], None]) -> None:
     """
     # What can be said at once is said before models are loaded, which takes seconds.
     with json_log(), _bound(settings.host, settings.port) as listening, _alone(settings.data_dir):
-        app = create_app(settings)
+        app = create_app(settings, scoring)
         station: Station = app.state.station
         # The first image shall not wait for it.
         station.decoder.start()

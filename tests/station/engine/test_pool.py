@@ -13,13 +13,13 @@ from patchsieve.decisions import OperatingPoint, OperatingPoints
 from patchsieve.detectors import load
 from patchsieve.errors import ModelFileError
 from patchsieve.images import Pixels
-from patchsieve.station.engine import ModelPool
+from patchsieve.station.engine import ModelPool, ScoringHere
 from patchsieve.station.errors import Busy, Unavailable
 
 
 @pytest.fixture
 def pool() -> Iterator[ModelPool]:
-    pool = ModelPool(queue_size=64, batch_size=4, device="cpu")
+    pool = ModelPool(ScoringHere(queue_size=64, batch_size=4), device="cpu")
     yield pool
     pool.close()
 
@@ -107,7 +107,9 @@ def test_a_line_keeps_its_version_where_the_new_file_cannot_be_used(
 
 def test_lines_have_queues_of_their_own(versions: list[Path], surfaces: list[Pixels]) -> None:
     seen: list[tuple[str, int]] = []
-    pool = ModelPool(queue_size=1, device="cpu", seen=lambda line, size, _: seen.append((line, size)))
+    pool = ModelPool(
+        ScoringHere(queue_size=1), device="cpu", seen=lambda line, size, _: seen.append((line, size))
+    )
     pool.activate("a", "v1", versions[0])
     pool.activate("b", "v2", versions[1])
     with pool.accept("a"):

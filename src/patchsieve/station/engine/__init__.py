@@ -6,15 +6,18 @@ the active model of each line and scores pixels in small batches, as many at a t
 versions of models in processes of their own: a `FitRequest` goes in, a `FitResult` and a model file come out.
 """
 
-from patchsieve.station.engine.batching import Scored, Ticket
+from patchsieve.station.engine.batching import ScoringHere
 from patchsieve.station.engine.decoding import DecodedUpload, Decoder
 from patchsieve.station.engine.events import EventHub
 from patchsieve.station.engine.fit_forms import FitRequest, FitResult
 from patchsieve.station.engine.jobs import JobEnd, JobRunner
+from patchsieve.station.engine.places import Batcher, BatchSeen, Scored, Scoring, Ticket
 from patchsieve.station.engine.pool import Accepted, ModelPool, Serving
 
 __all__ = [
     "Accepted",
+    "BatchSeen",
+    "Batcher",
     "DecodedUpload",
     "Decoder",
     "EventHub",
@@ -24,6 +27,8 @@ __all__ = [
     "JobRunner",
     "ModelPool",
     "Scored",
+    "Scoring",
+    "ScoringHere",
     "Serving",
     "Ticket",
 ]

@@ -9,10 +9,8 @@ from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-
 from patchsieve.images import Pixels
-from patchsieve.station.engine.batching import MicroBatcher, Places, Ticket
+from patchsieve.station.engine.places import Batcher, Places, Scoring, Ticket
 from patchsieve.station.errors import Unavailable
 from patchsieve.station.languages import said
 
@@ -34,7 +32,7 @@ class Serving:
     line_id: str
     version_id: str
     model: "Detector"
-    batcher: MicroBatcher
+    batcher: Batcher
 
 
 class Accepted:
@@ -69,25 +67,19 @@ class ModelPool:
     """The model of each line, with its queue.
 
     Args:
-        queue_size: images that each line accepts at a time.
-        batch_size: images that a model takes at once.
-        max_wait_seconds: that the first image of a batch waits for others.
-        device: where models run, as for `patchsieve.load`.
+        scoring: where models score.
+        device: where they are loaded, as for `patchsieve.load`.
         seen: told line, size and seconds of each batch.
     """
 
     def __init__(
         self,
+        scoring: Scoring,
         *,
-        queue_size: int = 256,
-        batch_size: int = 8,
-        max_wait_seconds: float = 0.02,
         device: str = "auto",
         seen: Callable[[str, int, float], None] = lambda _line, _size, _seconds: None,
     ) -> None:
-        self._queue_size = queue_size
-        self._batch_size = batch_size
-        self._max_wait_seconds = max_wait_seconds
+        self._scoring = scoring
         self._device = device
         self._seen = seen
         self._lock = Lock()
@@ -113,14 +105,7 @@ class ModelPool:
             if current is not None and current.version_id == version_id:
                 return
             model = load(file, device=self._device)
-            _warm_up(model)
-            batcher = MicroBatcher(
-                model,
-                queue_size=self._queue_size,
-                batch_size=self._batch_size,
-                max_wait_seconds=self._max_wait_seconds,
-                seen=partial(self._seen, line_id),
-            )
+            batcher = self._scoring.batcher(model, file, partial(self._seen, line_id))
             with self._lock:
                 if self._closed:
                     old: Serving | None = Serving(line_id, version_id, model, batcher)
@@ -187,13 +172,7 @@ class ModelPool:
             thread.start()
 
 
-def _put_away(retired: list[MicroBatcher]) -> None:
+def _put_away(retired: list[Batcher]) -> None:
     retired.pop().close()
     # Models hold themselves by cycles, and hundreds of megabytes shall not wait for a collection.
     gc.collect()
-
-
-def _warm_up(model: "Detector") -> None:
-    """Score an empty image: what is only made with the first one shall not make a part wait."""
-    height, width = model.extractor_.preprocessing.frame
-    model.predict(np.zeros((height, width, 3), np.uint8))
