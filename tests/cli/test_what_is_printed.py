@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from patchsieve import load
-from patchsieve.cli.tables import COLUMNS
 from patchsieve.decisions import OperatingPoint, OperatingPoints
+from patchsieve.decisions.rows import COLUMNS
 from patchsieve.detectors import make_detector
 
 STRANGE = "part [2] :warning: [red]x,y;z \N{LATIN SMALL LETTER U WITH DIAERESIS}.png"

@@ -15,7 +15,7 @@ import typer
 from patchsieve import SoftPatch
 from patchsieve.bank import read_container
 from patchsieve.cli.app import app
-from patchsieve.cli.tables import COLUMNS
+from patchsieve.decisions.rows import COLUMNS
 from patchsieve.detectors import DETECTORS, make_detector
 from patchsieve.evaluation.bench import METRICS
 from patchsieve.features.backbones.efficientnet_lite import DEFAULT_LAYERS

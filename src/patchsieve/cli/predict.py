@@ -9,7 +9,8 @@ import typer
 
 from patchsieve.cli.console import progress_bars, say, warn
 from patchsieve.cli.formats import Device, EngineName, Layout, MapsFormat, RowsFormat, Strict
-from patchsieve.cli.tables import SKIPPED, Row, csv_text, rows_of, show
+from patchsieve.cli.tables import csv_text, show
+from patchsieve.decisions.rows import SKIPPED, Row, rows_of
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable, write_text
 

@@ -9,7 +9,8 @@ from patchsieve.cli.console import say
 from patchsieve.cli.formats import RowsFormat
 from patchsieve.cli.predict import Model
 from patchsieve.cli.refit import require_new
-from patchsieve.cli.tables import COLUMNS, Row, csv_text, rows_of, show
+from patchsieve.cli.tables import csv_text, show
+from patchsieve.decisions.rows import COLUMNS, Row, rows_of
 from patchsieve.files import require_writable, write_text
 from patchsieve.images.marks import MARK_COLUMN
 

@@ -49,9 +49,12 @@ def _records(manifest: Path, skipped: list[Skipped]) -> Iterator[ImageRecord]:
         path = root / row["image"]
         inside = path.is_relative_to(root) and ".." not in path.parts
         identity = name_below(path, root) if inside else Path(row["image"]).as_posix()
-        reason = (
-            f"{manifest.name} names it twice" if identity in seen else _objection(row, path, manifest.name)
-        )
+        if identity in seen:
+            reason: str | None = f"{manifest.name} names it twice"
+        elif not row["image"] or not is_there(path) or path.is_dir():
+            reason = f"named in {manifest.name}, but there is no such file"
+        else:
+            reason = objection(row, manifest.name)
         if reason is not None:
             skipped.append(Skipped(identity, reason))
             continue
@@ -68,9 +71,8 @@ def _records(manifest: Path, skipped: list[Skipped]) -> Iterator[ImageRecord]:
         )
 
 
-def _objection(row: dict[str, str], path: Path, manifest: str) -> str | None:
-    if not row["image"] or not is_there(path) or path.is_dir():
-        return f"named in {manifest}, but there is no such file"
+def objection(row: dict[str, str], manifest: str) -> str | None:
+    """Return why a row with the columns split and label cannot be used, None where it can."""
     if folded(row["split"]) == "validation":
         return VALIDATION
     if folded(row["split"]) not in SPLITS:
