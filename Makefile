@@ -34,7 +34,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 # The tests exercise every kind of backbone, so they need every extra.
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP_INSTALL) --editable '.[dev,cflow,dinov2,export,faiss,mqtt,onnx,openvino,parquet,postgres,ray,station,timm,video]'
+	$(PIP_INSTALL) --editable '.[dev,cflow,dinov2,export,faiss,mqtt,onnx,openvino,parquet,postgres,ray,station,timm,umap,video]'
 	touch $@
 
 clean:

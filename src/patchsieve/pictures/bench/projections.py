@@ -85,10 +85,9 @@ def projected(points: Floats, method: Method, seed: int) -> npt.NDArray[np.float
         )
     from umap import UMAP
 
-    return np.asarray(
-        UMAP(n_neighbors=min(15, len(points) - 1), random_state=seed, n_jobs=1).fit_transform(reduced),
-        np.float64,
-    )
+    # Its own start, by eigenvectors, does not exist for three points.
+    model = UMAP(n_neighbors=min(15, len(points) - 1), init="pca", random_state=seed, n_jobs=1)
+    return np.asarray(model.fit_transform(reduced), np.float64)
 
 
 def bank_projection(
