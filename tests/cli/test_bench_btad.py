@@ -13,7 +13,7 @@ COMMAND = (
 
 @pytest.fixture
 def btad(tmp_path, part):
-    """Products 01 and 03, images as BMP; the masks of 03 are BMP too, and it has 2 defective images for 20 good ones."""
+    """Products 01 and 03 as BMP, the masks of 03 too; 03 has 2 defective images for 20 good ones."""
     root = tmp_path / "BTech_Dataset_transformed"
     for product, defective, mask_ending in (("01", 4, "png"), ("03", 2, "bmp")):
         kinds = {"train/ok": range(20), "test/ok": range(100, 103), "test/ko": range(200, 200 + defective)}
