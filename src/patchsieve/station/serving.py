@@ -4,7 +4,7 @@ import errno
 import fcntl
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import uvicorn
@@ -22,21 +22,31 @@ _FINISHING_SECONDS = 30
 _BACKLOG = 2048
 
 
-def serve(settings: StationSettings, *, tell: Callable[[str], None], scoring: Scoring | None = None) -> None:
+def serve(
+    settings: StationSettings,
+    *,
+    tell: Callable[[str], None],
+    scoring: AbstractContextManager[Scoring] | None = None,
+) -> None:
     """Serve a station; return when it was stopped and all that it had accepted is answered.
 
     Args:
         settings: of the station.
         tell: told the address once the station answers there.
-        scoring: where models score; None for in this process.
+        scoring: where models score, as long as the station is at work; None for in this process.
 
     Raises:
         PatchSieveError: the address, the data folder, the database or a model cannot be used, or strangers could come
             in.
     """
     # What can be said at once is said before models are loaded, which takes seconds.
-    with json_log(), _bound(settings.host, settings.port) as listening, _alone(settings.data_dir):
-        app = create_app(settings, scoring)
+    with (
+        json_log(),
+        _bound(settings.host, settings.port) as listening,
+        _alone(settings.data_dir),
+        scoring or nullcontext() as elsewhere,
+    ):
+        app = create_app(settings, elsewhere)
         station: Station = app.state.station
         # The first image shall not wait for it.
         station.decoder.start()

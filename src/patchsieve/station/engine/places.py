@@ -185,9 +185,9 @@ class Batcher(ABC):
             self._closing = True
             self._changed.notify_all()
 
-    def _count(self, size: int, seconds: float) -> None:
-        """Take note of a batch."""
-        share = seconds / size
+    def _count(self, size: int, seconds: float, *, side_by_side: int = 1) -> None:
+        """Take note of a batch, of which so many are scored at a time."""
+        share = seconds / size / side_by_side
         known = self._image_seconds
         self._image_seconds = share if known is None else known + _NEWEST * (share - known)
         try:

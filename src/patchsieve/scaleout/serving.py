@@ -1,0 +1,166 @@
+"""The station's models scored by replicas on a cluster: its queue, its pages and its API stay where they are."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ray.exceptions import RayError, RayTaskError
+
+from patchsieve.errors import ConfigError, ModelFileError
+from patchsieve.images import Pixels
+from patchsieve.scaleout.cluster import processors
+from patchsieve.scaleout.replicas import Answer, deploy, withdraw
+from patchsieve.station import StationSettings
+from patchsieve.station.engine import Batcher, BatchSeen, Ticket
+from patchsieve.station.errors import Unavailable
+
+if TYPE_CHECKING:
+    from patchsieve.detectors import Detector
+
+# Replicas that may be lost over one image before it is given up.
+_TRIES = 5
+
+
+@contextmanager
+def scoring_replicas(settings: StationSettings, count: int) -> Iterator["Replicas"]:
+    """Let a station's models score in processes of the cluster that this process is connected to.
+
+    Args:
+        settings: of the station; the workers find its models under the same paths.
+        count: of processes, each of which takes a processor and scores by the models of all lines.
+
+    Raises:
+        ConfigError: the cluster has fewer processors.
+    """
+    if count > processors():
+        raise ConfigError(
+            f"{count} replicas take a processor each, and the cluster has {processors()}: give fewer --replicas, or "
+            "add machines to the cluster"
+        )
+    name = _name(settings.data_dir)
+    handle = deploy(
+        name,
+        count,
+        device=settings.device,
+        batch_size=settings.batch_size,
+        max_wait_seconds=settings.max_wait_seconds,
+    )
+    replicas = Replicas(handle, count, settings)
+    try:
+        yield replicas
+    finally:
+        replicas.close()
+        withdraw(name)
+
+
+class Replicas:
+    """Where the models of a station score; see `Scoring`.
+
+    Args:
+        handle: of Ray Serve, to the processes.
+        count: of them.
+        settings: of the station.
+    """
+
+    def __init__(self, handle: Any, count: int, settings: StationSettings) -> None:
+        self.count = count
+        self.at_once = count * settings.batch_size
+        self._handle = handle
+        self._queue_size = settings.queue_size
+        # Answers come in one loop for all lines; no thread waits for each of them.
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="replicas", daemon=True)
+        self._thread.start()
+
+    def batcher(self, model: "Detector", file: Path, seen: BatchSeen) -> "ReplicaBatcher":
+        """See `Scoring.batcher`. One replica loads the model now, others when they first need it."""
+        made = ReplicaBatcher(self, file.resolve(), queue_size=self._queue_size, seen=seen)
+        empty = np.zeros((*model.extractor_.preprocessing.frame, 3), np.uint8)
+        answer = asyncio.run_coroutine_threadsafe(made.ask(empty, "empty"), self._loop).result()
+        if isinstance(answer.result, Exception):
+            raise ModelFileError(
+                f"the cluster's workers cannot use {file}: {answer.result}; put the station's data where all "
+                "machines have it under the same path"
+            ) from answer.result
+        return made
+
+    def handle(self, file: Path) -> Any:
+        """Return Serve's handle for what is to be scored by this model."""
+        return self._handle.options(method_name="score", multiplexed_model_id=str(file))
+
+    def start(self, work: Any) -> None:
+        """Let a coroutine run."""
+        asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def close(self) -> None:
+        """Let the loop end; nothing is under way any more."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class ReplicaBatcher(Batcher):
+    """Has images scored by one model at the replicas, which put those that come together into batches.
+
+    An image is kept here until its answer has come. Where its replica is lost meanwhile, another one gets it: scoring
+    changes nothing, so that it does not matter how far the lost one had come.
+
+    Args:
+        replicas: that score.
+        file: of the model.
+        queue_size: images that are accepted at a time.
+        seen: told the size and the seconds of each batch.
+    """
+
+    def __init__(self, replicas: Replicas, file: Path, *, queue_size: int, seen: BatchSeen) -> None:
+        super().__init__(queue_size=queue_size, seen=seen)
+        self._replicas = replicas
+        self._handle = replicas.handle(file)
+
+    def close(self) -> None:
+        """See `Batcher.close`. The replicas forget the model once they need its place."""
+        self._stop_accepting()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held)
+
+    async def ask(self, pixels: Pixels, name: str) -> Answer:
+        """Have an image scored, by another replica where one is lost. Raises `Unavailable` when too many were."""
+        for _ in range(_TRIES):
+            try:
+                answer: Answer = await self._handle.remote(pixels, name)
+            except RayTaskError:
+                raise
+            except RayError as error:
+                lost = error
+            else:
+                return answer
+        raise Unavailable(f"{_TRIES} processes of the cluster were lost over this image") from lost
+
+    def _take(self, ticket: Ticket) -> None:
+        self._replicas.start(self._score(ticket))
+
+    async def _score(self, ticket: Ticket) -> None:
+        if not ticket.future.set_running_or_notify_cancel():
+            return
+        try:
+            answer = await self.ask(ticket.pixels, ticket.name)
+        except Exception as error:  # whatever it is, who waits is told
+            ticket.answer(error, monotonic(), 0.0, 1)
+            return
+        # The first of a batch stands for all of it.
+        if answer.place == 0:
+            self._count(answer.batch, answer.seconds, side_by_side=self._replicas.count)
+        ticket.answer(answer.result, monotonic() - answer.seconds, answer.seconds, answer.batch)
+
+
+def _name(data_dir: Path) -> str:
+    """Return what a station's replicas are called in the cluster: the same when it starts again, and no other's."""
+    station = f"{socket.gethostname()}:{data_dir.resolve()}"
+    return f"patchsieve-{sha256(station.encode()).hexdigest()[:16]}"
