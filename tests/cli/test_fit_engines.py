@@ -1,4 +1,4 @@
-"""Which options of fit go together with which engine."""
+"""Which options of fit and bench go together with which engine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,13 +8,24 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("options", "wrong"),
-    [(("--address", "auto"), "--address"), (("--engine", "ray", "--cache", "kept"), "--cache")],
+    ("command", "options", "wrong"),
+    [
+        ("fit", ("--address", "auto"), "--address"),
+        ("fit", ("--engine", "ray", "--cache", "kept"), "--cache"),
+        ("bench", ("--address", "auto"), "--address"),
+        ("bench", ("--engine", "ray", "--cache", "kept"), "--cache"),
+        ("bench", ("--engine", "ray", "--workers", "2"), "--workers"),
+    ],
 )
 def test_options_of_the_other_engine_are_refused(
-    unsorted: Path, tmp_path: Path, patchsieve: Callable[..., Any], options: tuple[str, ...], wrong: str
+    labelled: Path,
+    tmp_path: Path,
+    patchsieve: Callable[..., Any],
+    command: str,
+    options: tuple[str, ...],
+    wrong: str,
 ) -> None:
-    ended = patchsieve("fit", unsorted, "--out", tmp_path / "line7.sieve", *options)
+    ended = patchsieve(command, labelled, "--out", tmp_path / "made", *options)
     assert ended.code == 2
     assert wrong in ended.err
     assert not list(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,18 +10,14 @@ import typer
 from rich.table import Table
 
 from patchsieve.cli import bench_options, settings
+from patchsieve.cli.cluster import Address, WorkEngine, joined, require_fitting
 from patchsieve.cli.console import out, progress_bars, say, warn
-from patchsieve.cli.formats import Layout
+from patchsieve.cli.formats import Engine, Layout
 from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
-    from patchsieve.evaluation.bench import (
-        Bench,
-        BenchPreset,
-        Cell,
-        CellResult,
-        Summary,
-    )
+    from patchsieve.evaluation.bench import Bench, BenchPreset, Cell, CellResult, Summary
+    from patchsieve.evaluation.bench import Engine as BenchEngine
     from patchsieve.pictures.bench import BenchFigure
     from patchsieve.progress import Progress
 
@@ -109,6 +106,8 @@ def bench(
         int, typer.Option(min=0, help="Categories whose bank, noise and worst images the report shows.")
     ] = 1,
     layout: Layout = "auto",
+    engine: WorkEngine = Engine.local,
+    address: Address = None,
     list_presets: Annotated[  # noqa: ARG001
         bool,
         typer.Option(
@@ -125,9 +124,16 @@ def bench(
         bench_options.chosen_systems(detectors, chosen, backbone, settings.assigned(assignments or []), vary),
         bench_options.chosen_conditions(noise, overlap, seeds, chosen),
     )
+    require_fitting(engine, address, cache=cache)
+    if engine is Engine.ray and workers > 1:
+        raise typer.BadParameter(
+            "a cluster has workers of its own, one for each processor: leave out --workers",
+            param_hint="--workers",
+        )
     require_writable(out_dir / RESULTS)
+    embeddings = cache or out_dir / ".embeddings"
     running = Running(
-        cache=cache or out_dir / ".embeddings",
+        cache=embeddings,
         manifests=out_dir / "manifests",
         given=manifests,
         calibrate=calibrate,
@@ -135,14 +141,29 @@ def bench(
         test_share=test_share,
     )
     work = Bench(plan, running, ResultStore(out_dir / RESULTS))
-    run_and_report(work, out_dir, chosen, workers=workers, examples=examples)
+    with _running_on(engine, address, workers) as place:
+        run_and_report(work, out_dir, chosen, engine=place, examples=examples)
     if cache is None:
         # Some hundred megabytes that nobody asked to keep; the results stay.
-        shutil.rmtree(running.cache, ignore_errors=True)
+        shutil.rmtree(embeddings, ignore_errors=True)
+
+
+@contextmanager
+def _running_on(engine: Engine, address: str | None, workers: int) -> "Iterator[BenchEngine]":
+    """Return what runs the experiments: processes of this machine, or the cluster at an address."""
+    if engine is Engine.ray:
+        with joined(address):
+            from patchsieve.scaleout import bench_on_cluster
+
+            yield bench_on_cluster
+        return
+    from patchsieve.evaluation.bench import side_by_side
+
+    yield side_by_side(workers)
 
 
 def run_and_report(
-    work: "Bench", out_dir: Path, preset: "BenchPreset | None", *, workers: int, examples: int
+    work: "Bench", out_dir: Path, preset: "BenchPreset | None", *, engine: "BenchEngine", examples: int
 ) -> None:
     """Run what is missing, telling the user what happens, and report all there is.
 
@@ -156,7 +177,7 @@ def run_and_report(
     total = len(work.plan.all_cells)
     say(f"{total} experiments, {total - todo} of them done before; stopped, the same command goes on")
     with progress_bars() as progress:
-        for result in work.run(workers=workers, progress=progress):
+        for result in work.run(engine=engine, progress=progress):
             if result.failure is not None:
                 warn(f"{_cell_in_words(result.cell)}: {result.failure}")
         for cell, note in work.remarks():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from patchsieve.cli import settings
+from patchsieve.cli.cluster import Address, WorkEngine, require_fitting
 from patchsieve.cli.console import out, say, seconds_in_words, size_in_words, warn
 from patchsieve.cli.fit_engines import fit_here, fit_on_cluster
 from patchsieve.cli.formats import SYSTEMS, CacheType, Device, Engine, Layout, Strict
@@ -101,12 +102,8 @@ def fit(
     report: Annotated[Path | None, typer.Option(help="The HTML report; default: beside the model.")] = None,
     layout: Layout = "auto",
     strict: Strict = False,
-    engine: Annotated[
-        Engine, typer.Option(help="local, or ray to work on a Ray cluster; see the manual.")
-    ] = Engine.local,
-    address: Annotated[
-        str | None, typer.Option(help="Of the Ray cluster, host:port or auto; default: one of this machine.")
-    ] = None,
+    engine: WorkEngine = Engine.local,
+    address: Address = None,
 ) -> None:
     """Learn what normal looks like and write a model file, and a report beside it."""
     flags = {
@@ -151,14 +148,7 @@ def fit(
             f"{report} would be both the model and its report: name them apart", param_hint="--report"
         )
     require_writable(report)
-    if engine is not Engine.ray and address is not None:
-        raise typer.BadParameter(
-            "only a cluster has an address: give --engine ray, too", param_hint="--address"
-        )
-    if engine is Engine.ray and cache is not None:
-        raise typer.BadParameter(
-            "a cluster keeps embeddings in its own memory: leave out --cache", param_hint="--cache"
-        )
+    require_fitting(engine, address, cache=cache)
     fit_and_report(
         model,
         training_images(folder, layout, exclude),

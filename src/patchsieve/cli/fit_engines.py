@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from patchsieve.cli.console import progress_bars, say
+from patchsieve.cli.cluster import joined
+from patchsieve.cli.console import progress_bars
 from patchsieve.cli.fit_plan import show_plan
 
 if TYPE_CHECKING:
@@ -50,6 +51,5 @@ def fit_on_cluster(
     """Fit with the workers of the cluster at this address, None for one of this machine."""
     from patchsieve import scaleout
 
-    with scaleout.connected(address), progress_bars() as progress:
-        say(f"cluster  {scaleout.processors()} processors")
+    with joined(address), progress_bars() as progress:
         scaleout.fit_on_cluster(model, images, strict=strict, progress=progress, dtype=dtype)

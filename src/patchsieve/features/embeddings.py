@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from patchsieve.errors import ImagesError
 from patchsieve.features.patches import PatchFeatures
@@ -51,6 +52,24 @@ class Embeddings:
             sizes=self.sizes[chosen],
             seconds=self.seconds[chosen],
             appearance=None if self.appearance is None else self.appearance[chosen],
+        )
+
+    def joined(self, more: "Embeddings") -> "Embeddings":
+        """Return these and behind them the embeddings of more images by the same extractor, all in memory."""
+        pairs = zip(
+            (self.features, *self.features.others), (more.features, *more.features.others), strict=True
+        )
+        figures = [each.appearance for each in (self, more) if each.appearance is not None]
+        return replace(
+            self,
+            features=self.extractor.together(
+                [torch.cat([one.tensor(), other.tensor()]) for one, other in pairs]
+            ),
+            images=self.images.with_records([*self.images, *more.images]),
+            sizes=np.concatenate([self.sizes, more.sizes]),
+            seconds=np.concatenate([self.seconds, more.seconds]),
+            skipped=(*self.skipped, *more.skipped),
+            appearance=np.concatenate(figures) if len(figures) == 2 else None,
         )
 
     def batches(self, size: int) -> "Iterator[Embeddings]":

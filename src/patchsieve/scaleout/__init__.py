@@ -1,11 +1,13 @@
 """Scale-out: the same work with the workers of a Ray cluster, when one machine is too small.
 
 In: an `ImageSet` and an unfitted detector, and the address of a cluster. Out: the detector, fitted as one machine fits
-it: the same picks, the same scores. Features stay in the workers' object stores as blocks `[n, H, W, C]`.
+it: the same picks, the same scores. Features stay in the workers' object stores as blocks `[n, H, W, C]`. Or in: the
+experiments of a bench; out: the result of each.
 """
 
+from patchsieve.scaleout.benching import bench_on_cluster
 from patchsieve.scaleout.cluster import connected, processors
 from patchsieve.scaleout.features import FeatureBlocks
 from patchsieve.scaleout.fitting import fit_on_cluster
 
-__all__ = ["FeatureBlocks", "connected", "fit_on_cluster", "processors"]
+__all__ = ["FeatureBlocks", "bench_on_cluster", "connected", "fit_on_cluster", "processors"]

@@ -95,16 +95,16 @@ def embed(
 
 def _embedded(rows: Columns, extractor_identity: str, batch_size: int, dtype: str) -> Iterator[Columns]:
     """Embed batches: one row for each image, also for those that are skipped."""
-    extractor = _extractor(extractor_identity, batch_size)
+    extractor = extractor_of_worker(extractor_identity, batch_size)
     for batch in rows["item"]:
         for part in extractor.batches(batch.images, measure=True):
             yield _columns(batch, part, _TYPES[dtype])
 
 
 @lru_cache(maxsize=1)
-def _extractor(extractor_identity: str, batch_size: int) -> FeatureExtractor:
+def extractor_of_worker(extractor_identity: str, batch_size: int, device: str = "auto") -> FeatureExtractor:
     """Return the extractor of this worker; the next task of its process finds it ready."""
-    return extractor_from_identity(loads(extractor_identity), device="auto", batch_size=batch_size)
+    return extractor_from_identity(loads(extractor_identity), device=device, batch_size=batch_size)
 
 
 def _columns(batch: _Batch, part: Embeddings, dtype: type[np.floating[Any]]) -> Columns:

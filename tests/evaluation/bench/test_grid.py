@@ -18,6 +18,7 @@ from patchsieve.evaluation.bench import (
     System,
     categories,
     conditions,
+    side_by_side,
 )
 from patchsieve.images import Manifest, distinct, inject_noise, read_images, split_images
 
@@ -88,7 +89,7 @@ def test_workers_find_what_one_process_finds(
     alone = bench(tmp_path / "alone", dataset, systems, cases, only=("thick",))
     together = bench(tmp_path / "together", dataset, systems, cases, only=("thick",))
     expected = {result.cell: result for result in alone.run()}
-    found = {result.cell: result for result in together.run(workers=2)}
+    found = {result.cell: result for result in together.run(engine=side_by_side(2))}
     assert found.keys() == expected.keys()
     for cell, result in found.items():
         np.testing.assert_allclose(result.scores, expected[cell].scores, rtol=1e-5)

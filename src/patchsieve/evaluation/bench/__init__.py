@@ -6,6 +6,7 @@ experiment, kept in one file so that a stopped grid continues and nothing is don
 
 from patchsieve.evaluation.bench.cells import METRICS, Cell, CellResult, Condition, System
 from patchsieve.evaluation.bench.certainty import Certainty, Comparison, auroc_certainty
+from patchsieve.evaluation.bench.engines import Engine, Share, side_by_side
 from patchsieve.evaluation.bench.grid import Bench
 from patchsieve.evaluation.bench.plan import BenchPlan, Category, categories, conditions
 from patchsieve.evaluation.bench.presets import BENCH_PRESETS, BenchPreset
@@ -27,14 +28,17 @@ __all__ = [
     "Certainty",
     "Comparison",
     "Condition",
+    "Engine",
     "ResultStore",
     "Running",
+    "Share",
     "Summary",
     "System",
     "auroc_certainty",
     "categories",
     "conditions",
     "named_systems",
+    "side_by_side",
     "summaries",
     "varied",
     "with_settings",

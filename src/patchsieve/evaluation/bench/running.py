@@ -44,7 +44,7 @@ class Running:
     """How cells are run.
 
     Attributes:
-        cache: folder that keeps the embeddings.
+        cache: folder that keeps the embeddings; None where nothing is to be kept.
         manifests: folder that the manifest of each noisy set is written to.
         given: folder of manifests to follow instead of drawing; None to draw.
         calibrate: look for a threshold and score the training images out of sample; takes longer than the rest.
@@ -52,7 +52,7 @@ class Running:
         test_share: share of the good images that is kept for judging where a set comes without a split.
     """
 
-    cache: Path
+    cache: Path | None
     manifests: Path
     given: Path | None = None
     calibrate: bool = True
@@ -136,10 +136,20 @@ class Prepared:
 
     def embedded(self, images: ImageSet, running: Running) -> Embeddings:
         """Return the embeddings of some images, those of images that augmentation made among them."""
-        if any(record.augmentations for record in images):
-            return embed_cached(self.embeddings.extractor, images, running.cache)
-        rows = {name: row for row, name in enumerate(self.embeddings.images.names)}
-        return self.embeddings.take([rows[name] for name in images.names if name in rows])
+        extractor = self.embeddings.extractor
+        augmented = images.where(lambda record: bool(record.augmentations))
+        if augmented and not self.embeddings.features.resident_bytes:
+            return embed_cached(extractor, images, running.cache)
+        found = _taken(self.embeddings, images)
+        if augmented:
+            found = _taken(found.joined(embed_cached(extractor, augmented, running.cache)), images)
+        return found
+
+
+def _taken(embeddings: Embeddings, images: ImageSet) -> Embeddings:
+    """Return those of the embeddings that are of these images, in the images' order."""
+    rows = {name: row for row, name in enumerate(embeddings.images.names)}
+    return embeddings.take([rows[name] for name in images.names if name in rows])
 
 
 def prepare(category: Category, system: System, running: Running, progress: Progress = SILENT) -> Prepared:
