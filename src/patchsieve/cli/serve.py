@@ -1,16 +1,22 @@
 """`patchsieve serve`: the station, a web service for the people and the machines at the line."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from patchsieve.cli.cluster import Address, WorkEngine, joined, require_fitting
 from patchsieve.cli.console import say
-from patchsieve.cli.formats import Device
+from patchsieve.cli.formats import Device, Engine
 from patchsieve.errors import PatchSieveError
+
+if TYPE_CHECKING:
+    from patchsieve.station import StationSettings
 
 _MEGA = 10**6
 _GIGA = 10**9
+# One goes on scoring while another is started anew.
+_REPLICAS = 2
 
 
 def serve(
@@ -65,10 +71,21 @@ def serve(
         ),
     ] = None,
     device: Device = "auto",
+    engine: WorkEngine = Engine.local,
+    address: Address = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(help="Processes of the cluster that score for all lines; default: 2.", min=1),
+    ] = None,
 ) -> None:
     """Serve models to people, with pages, and to machines, with a REST API under /api/v1."""
+    require_fitting(engine, address)
+    if engine is not Engine.ray and replicas is not None:
+        raise typer.BadParameter(
+            "only a cluster has replicas: give --engine ray, too", param_hint="--replicas"
+        )
+
     from patchsieve.station import StationSettings
-    from patchsieve.station.serving import serve as serve_station
 
     settings = StationSettings.model_validate(
         {
@@ -92,7 +109,23 @@ def serve(
             "language": language,
         }
     )
-    serve_station(settings, tell=lambda address: say(f"the station is at {address}; Ctrl+C stops it"))
+    _serve(settings, engine, address, replicas or _REPLICAS)
+
+
+def _serve(settings: "StationSettings", engine: Engine, cluster: str | None, replicas: int) -> None:
+    """Serve with models that score in this process, or in replicas on the cluster at an address."""
+    from patchsieve.station.serving import serve as serve_station
+
+    def tell(address: str) -> None:
+        say(f"the station is at {address}; Ctrl+C stops it")
+
+    if engine is Engine.local:
+        serve_station(settings, tell=tell)
+        return
+    with joined(cluster):
+        from patchsieve.scaleout.serving import scoring_replicas
+
+        serve_station(settings, tell=tell, scoring=scoring_replicas(settings, replicas))
 
 
 def _token(path: Path | None) -> str | None:

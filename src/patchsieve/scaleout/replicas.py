@@ -1,10 +1,12 @@
-"""Processes of a cluster that score for stations, deployed by Ray Serve. Nothing of the station is imported here."""
+"""Processes of a cluster that score for a station, deployed by Ray Serve. Nothing of the station is imported here."""
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
+import ray
 from ray import serve
 
 from patchsieve.decisions import Result
@@ -12,30 +14,14 @@ from patchsieve.errors import PatchSieveError
 from patchsieve.images import Pixels
 from patchsieve.runtime import Model, open_model, score_together
 
-# A process holds the models that it scored by last, no more of them than this.
-MODELS = 16
 # Seconds between looks at whether a process still lives.
 _LOOK = 1.0
-
 
 Method = TypeVar("Method")
 
 # Ray's types do not know methods.
 _DEPLOYMENT: Any = serve.deployment
 _BATCH: Any = serve.batch
-_MULTIPLEXED: Any = serve.multiplexed(max_num_models_per_replica=MODELS)
-
-
-def _held(method: Method) -> Method:
-    """Let a method that loads by an id load what is not held yet, and let go what was not asked for longest."""
-    found: Method = _MULTIPLEXED(method)
-    return found
-
-
-def _batched(method: Method) -> Method:
-    """Let a method that takes lists, for requests of the same model, be asked for one of each list."""
-    found: Method = _BATCH(method)
-    return found
 
 
 class Answer(NamedTuple):
@@ -46,68 +32,135 @@ class Answer(NamedTuple):
         seconds: that its batch took.
         batch: how many images were scored together.
         place: of the image in the batch.
+        replica: which process scored it.
     """
 
     result: Result | Exception
     seconds: float
     batch: int
     place: int
+    replica: str
+
+
+class _Wanted:
+    """Says which model files the lines of a station use now."""
+
+    def __init__(self) -> None:
+        self._files: list[str] = []
+
+    def files(self) -> list[str]:
+        return self._files
+
+    def change(self, files: list[str]) -> None:
+        self._files = files
+
+
+def _batched(method: Method) -> Method:
+    """Let a method that takes lists be asked for one of each list: Serve puts together what comes together."""
+    found: Method = _BATCH(method)
+    return found
 
 
 class Scorer:
-    """Scores images by any model file that it is asked for, those that come together in one batch.
+    """Scores images by the models of all lines of a station, which it loads before it is asked for any.
 
     Args:
+        wanted: which model files the lines use.
         device: where models run, as for `patchsieve.load`.
-        batch_size: images that a model takes at once.
+        batch_size: images that are taken at once.
         max_wait_seconds: that the first image of a batch waits for others.
     """
 
-    def __init__(self, device: str, batch_size: int, max_wait_seconds: float) -> None:
+    def __init__(self, wanted: Any, device: str, batch_size: int, max_wait_seconds: float) -> None:
+        self._wanted = wanted
         self._device = device
+        self._name: str = serve.get_replica_context().replica_id.unique_id
+        self._loading = asyncio.Lock()
+        self._models: dict[str, Model] = {}
+        for file in ray.get(wanted.files.remote()):
+            try:
+                self._models[file] = open_model(file, device=device)
+            except PatchSieveError as error:
+                # Said again to those who ask for it; the other lines go on.
+                logging.getLogger(__name__).warning("%s", error)
         score: Any = self.score
         score.set_max_batch_size(batch_size)
         score.set_batch_wait_timeout_s(max_wait_seconds)
 
-    @_held
-    async def _model(self, file: str) -> Model:
-        return await asyncio.to_thread(open_model, file, device=self._device)
-
     @_batched
-    async def score(self, pixels: list[Pixels], names: list[str]) -> list[Answer]:
-        """Score images uint8 RGB `[H, W, 3]` by the model that their requests name."""
-        began = monotonic()
+    async def score(self, files: list[str], pixels: list[Pixels], names: list[str]) -> list[Answer]:
+        """Score images uint8 RGB `[H, W, 3]`, those that are for the same model file together."""
+        answers: dict[int, Answer] = {}
+        for file in dict.fromkeys(files):
+            places = [place for place, each in enumerate(files) if each == file]
+            began = monotonic()
+            found = await self._scored(file, [pixels[at] for at in places], [names[at] for at in places])
+            seconds = monotonic() - began
+            for order, (place, result) in enumerate(zip(places, found, strict=True)):
+                answers[place] = Answer(result, seconds, len(places), order, self._name)
+        return [answers[place] for place in range(len(files))]
+
+    async def _scored(
+        self, file: str, pixels: Sequence[Pixels], names: Sequence[str]
+    ) -> Sequence[Result | Exception]:
         try:
-            model = await self._model(serve.get_multiplexed_model_id())
+            model = await self._model(file)
         except PatchSieveError as error:
             # An answer, too: as an exception it would come with the text of a traceback.
-            found: list[Result | Exception] = [error] * len(names)
-        else:
-            began = monotonic()
-            found = await asyncio.to_thread(score_together, model, pixels, names)
-        seconds = monotonic() - began
-        return [Answer(each, seconds, len(found), place) for place, each in enumerate(found)]
+            return [error] * len(names)
+        return await asyncio.to_thread(score_together, model, pixels, names)
+
+    async def _model(self, file: str) -> Model:
+        async with self._loading:
+            if file not in self._models:
+                # A line has changed its model: the ones before have gone, or go with the next change.
+                wanted = await self._wanted.files.remote()
+                self._models = {each: model for each, model in self._models.items() if each in wanted}
+                self._models[file] = await asyncio.to_thread(open_model, file, device=self._device)
+            return self._models[file]
 
 
-def deploy(name: str, replicas: int, *, device: str, batch_size: int, max_wait_seconds: float) -> Any:
-    """Start processes that score, in the place of those of the same name; return Serve's handle of them.
+class Deployed:
+    """The processes that score for a station, as many as are asked for: Ray Serve starts one that dies anew.
 
-    Ray Serve starts one that dies anew. Only handles reach them: none of Serve's own HTTP servers is started.
+    Only Serve's handle reaches them: none of its HTTP servers is started.
+
+    Args:
+        name: of these processes among all of the cluster; those of the same name go.
+        replicas: how many there are, each on a processor of its own.
+        device: where models run, as for `patchsieve.load`.
+        batch_size: images that are taken at once.
+        max_wait_seconds: that the first image of a batch waits for others.
     """
-    logging.getLogger("ray.serve").setLevel(logging.ERROR)
-    serve.start(proxy_location="Disabled")
-    deployment = _DEPLOYMENT(Scorer).options(
-        num_replicas=replicas,
-        # One batch is scored while the next one comes.
-        max_ongoing_requests=2 * batch_size,
-        ray_actor_options={"num_cpus": 1},
-        health_check_period_s=_LOOK,
-        logging_config={"log_level": "ERROR"},
-    )
-    application = deployment.bind(device, batch_size, max_wait_seconds)
-    return serve.run(application, name=name, route_prefix=None)
 
+    def __init__(
+        self, name: str, replicas: int, *, device: str, batch_size: int, max_wait_seconds: float
+    ) -> None:
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
+        self._name = name
+        # Where it is lost with its node, replicas load what they are asked for.
+        self._wanted: Any = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Wanted).remote()
+        serve.start(proxy_location="Disabled")
+        deployment = _DEPLOYMENT(Scorer).options(
+            num_replicas=replicas,
+            # One batch is scored while the next one comes.
+            max_ongoing_requests=2 * batch_size,
+            ray_actor_options={"num_cpus": 1},
+            health_check_period_s=_LOOK,
+            logging_config={"log_level": "ERROR"},
+        )
+        application = deployment.bind(self._wanted, device, batch_size, max_wait_seconds)
+        self._handle: Any = serve.run(application, name=name, route_prefix=None)
 
-def withdraw(name: str) -> None:
-    """End the processes of this name."""
-    serve.delete(name)
+    def want(self, files: Sequence[str]) -> None:
+        """Say which model files there are to score by."""
+        ray.get(self._wanted.change.remote(list(files)))
+
+    async def score(self, file: str, pixels: Pixels, name: str) -> Answer:
+        """Have an image scored. Raises `ray.exceptions.RayError` where the process is lost that has it."""
+        answer: Answer = await self._handle.score.remote(file, pixels, name)
+        return answer
+
+    def withdraw(self) -> None:
+        """End the processes."""
+        serve.delete(self._name)

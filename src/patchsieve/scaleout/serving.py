@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from ray.exceptions import RayError, RayTaskError
@@ -16,7 +17,7 @@ from ray.exceptions import RayError, RayTaskError
 from patchsieve.errors import ConfigError, ModelFileError
 from patchsieve.images import Pixels
 from patchsieve.scaleout.cluster import processors
-from patchsieve.scaleout.replicas import Answer, deploy, withdraw
+from patchsieve.scaleout.replicas import Answer, Deployed
 from patchsieve.station import StationSettings
 from patchsieve.station.engine import Batcher, BatchSeen, Ticket
 from patchsieve.station.errors import Unavailable
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 # Replicas that may be lost over one image before it is given up.
 _TRIES = 5
+# How often a new model is asked for until every replica has it. One that is just being started loads it by itself.
+_ROUNDS = 10
+
+Done = TypeVar("Done")
 
 
 @contextmanager
@@ -44,66 +49,89 @@ def scoring_replicas(settings: StationSettings, count: int) -> Iterator["Replica
             f"{count} replicas take a processor each, and the cluster has {processors()}: give fewer --replicas, or "
             "add machines to the cluster"
         )
-    name = _name(settings.data_dir)
-    handle = deploy(
-        name,
+    deployed = Deployed(
+        _name(settings.data_dir),
         count,
         device=settings.device,
         batch_size=settings.batch_size,
         max_wait_seconds=settings.max_wait_seconds,
     )
-    replicas = Replicas(handle, count, settings)
+    replicas = Replicas(deployed, count, settings)
     try:
         yield replicas
     finally:
         replicas.close()
-        withdraw(name)
+        deployed.withdraw()
 
 
 class Replicas:
     """Where the models of a station score; see `Scoring`.
 
     Args:
-        handle: of Ray Serve, to the processes.
+        deployed: the processes.
         count: of them.
         settings: of the station.
     """
 
-    def __init__(self, handle: Any, count: int, settings: StationSettings) -> None:
+    def __init__(self, deployed: Deployed, count: int, settings: StationSettings) -> None:
+        self.deployed = deployed
         self.count = count
         self.at_once = count * settings.batch_size
-        self._handle = handle
         self._queue_size = settings.queue_size
+        self._lock = Lock()
+        self._files: list[str] = []
         # Answers come in one loop for all lines; no thread waits for each of them.
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="replicas", daemon=True)
         self._thread.start()
 
     def batcher(self, model: "Detector", file: Path, seen: BatchSeen) -> "ReplicaBatcher":
-        """See `Scoring.batcher`. One replica loads the model now, others when they first need it."""
-        made = ReplicaBatcher(self, file.resolve(), queue_size=self._queue_size, seen=seen)
-        empty = np.zeros((*model.extractor_.preprocessing.frame, 3), np.uint8)
-        answer = asyncio.run_coroutine_threadsafe(made.ask(empty, "empty"), self._loop).result()
-        if isinstance(answer.result, Exception):
-            raise ModelFileError(
-                f"the cluster's workers cannot use {file}: {answer.result}; put the station's data where all "
-                "machines have it under the same path"
-            ) from answer.result
+        """See `Scoring.batcher`."""
+        made = ReplicaBatcher(self, str(file.resolve()), queue_size=self._queue_size, seen=seen)
+        try:
+            self.start(self._warm(made, model.extractor_.preprocessing.frame)).result()
+        except BaseException:
+            made.close()
+            raise
         return made
 
-    def handle(self, file: Path) -> Any:
-        """Return Serve's handle for what is to be scored by this model."""
-        return self._handle.options(method_name="score", multiplexed_model_id=str(file))
+    def hold(self, file: str) -> None:
+        """Let replicas that start from now on load a model file, too."""
+        with self._lock:
+            self._files.append(file)
+            self.deployed.want(self._files)
 
-    def start(self, work: Any) -> None:
-        """Let a coroutine run."""
-        asyncio.run_coroutine_threadsafe(work, self._loop)
+    def drop(self, file: str) -> None:
+        """Let replicas forget a model file that was held."""
+        with self._lock:
+            self._files.remove(file)
+            self.deployed.want(self._files)
+
+    def start(self, work: Coroutine[object, object, Done]) -> Future[Done]:
+        """Let a coroutine run in the loop of answers."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
         """Let the loop end; nothing is under way any more."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _warm(self, batcher: "ReplicaBatcher", frame: tuple[int, int]) -> None:
+        """Let all replicas load a model."""
+        empty = np.zeros((*frame, 3), np.uint8)
+        ready: set[str] = set()
+        for _ in range(_ROUNDS):
+            # More at a time than there are replicas: the router sends those to idle ones that the busy ones leave.
+            for answer in await asyncio.gather(*(batcher.ask(empty, "") for _ in range(2 * self.count))):
+                if isinstance(answer.result, Exception):
+                    raise ModelFileError(
+                        f"the cluster's workers cannot use the model: {answer.result}; put the station's data where "
+                        "all machines have it under the same path"
+                    ) from answer.result
+                ready.add(answer.replica)
+            if len(ready) >= self.count:
+                return
 
 
 class ReplicaBatcher(Batcher):
@@ -119,28 +147,28 @@ class ReplicaBatcher(Batcher):
         seen: told the size and the seconds of each batch.
     """
 
-    def __init__(self, replicas: Replicas, file: Path, *, queue_size: int, seen: BatchSeen) -> None:
+    def __init__(self, replicas: Replicas, file: str, *, queue_size: int, seen: BatchSeen) -> None:
         super().__init__(queue_size=queue_size, seen=seen)
         self._replicas = replicas
-        self._handle = replicas.handle(file)
+        self._file = file
+        replicas.hold(file)
 
     def close(self) -> None:
-        """See `Batcher.close`. The replicas forget the model once they need its place."""
+        """See `Batcher.close`. Replicas forget the model when they load the next one."""
         self._stop_accepting()
         with self._changed:
             self._changed.wait_for(lambda: not self._held)
+        self._replicas.drop(self._file)
 
     async def ask(self, pixels: Pixels, name: str) -> Answer:
         """Have an image scored, by another replica where one is lost. Raises `Unavailable` when too many were."""
         for _ in range(_TRIES):
             try:
-                answer: Answer = await self._handle.remote(pixels, name)
+                return await self._replicas.deployed.score(self._file, pixels, name)
             except RayTaskError:
                 raise
             except RayError as error:
                 lost = error
-            else:
-                return answer
         raise Unavailable(f"{_TRIES} processes of the cluster were lost over this image") from lost
 
     def _take(self, ticket: Ticket) -> None:
