@@ -43,7 +43,7 @@ def test_one_category_has_the_interval_and_the_test_of_its_images() -> None:
 
 def test_a_few_categories_are_averaged_as_independent() -> None:
     results = [result_of(name, place, shift) for place in "ab" for name, shift in (("s", 1.5), ("w", 1.0))]
-    (found,) = auroc_certainty(results)
+    found, *by_category = auroc_certainty(results)
     tests = [compare_aurocs(results[i].labels, results[i].scores, results[i + 1].scores) for i in (0, 2)]
     mean = np.mean([test.difference for test in tests])
     error = np.hypot(*(test.standard_error for test in tests)) / 2
@@ -54,13 +54,16 @@ def test_a_few_categories_are_averaged_as_independent() -> None:
     alone = [auroc_interval(results[i].labels, results[i].scores) for i in (0, 2)]
     assert low > min(one.low for one in alone)
     assert low < np.mean([one.value for one in alone]) < high
+    assert [one.category for one in by_category] == [("data", "a"), ("data", "b")]
+    assert [one.intervals["s"] for one in by_category] == [(one.low, one.high) for one in alone]
+    assert not any(one.comparisons for one in by_category)
 
 
 def test_many_categories_are_the_units_of_the_test() -> None:
     results = [
         result_of(name, place, shift) for place in "abcdefg" for name, shift in (("s", 1.5), ("w", 0.9))
     ]
-    (found,) = auroc_certainty(results)
+    found, *_ = auroc_certainty(results)
     figures = {
         name: [one.metrics["image_auroc"] for one in results[start::2]] for start, name in enumerate("sw")
     }
@@ -68,17 +71,17 @@ def test_many_categories_are_the_units_of_the_test() -> None:
     assert "7 categories" in found.method
 
 
-def test_only_the_first_seed_and_what_all_systems_have_counts() -> None:
-    results = [
-        result_of("s", "a", 1.5, seed=1),
-        result_of("s", "a", 1.5, seed=0),
-        result_of("w", "a", 0.5, seed=0),
-        result_of("s", "only", 1.5),
-        CellResult(result_of("w", "only", 0.5).cell, failure="no"),
-    ]
-    (found,) = auroc_certainty(results)
-    (expected,) = auroc_certainty(results[1:3])
-    assert found == expected
+def test_only_the_first_seed_counts() -> None:
+    first = [result_of("s", "a", 1.5), result_of("w", "a", 0.5)]
+    assert auroc_certainty([result_of("s", "a", 1.5, seed=1), *first]) == auroc_certainty(first)
+
+
+def test_a_system_that_lacks_a_category_has_no_average_to_be_sure_of() -> None:
+    whole = [result_of(name, place, shift) for name, shift in (("s", 1.5), ("t", 1.2)) for place in "ab"]
+    failed = CellResult(result_of("w", "b", 0.5).cell, failure="no")
+    found, first, second = auroc_certainty([*whole, result_of("w", "a", 0.5), failed])
+    assert found == auroc_certainty(whole)[0]
+    assert (sorted(first.intervals), sorted(second.intervals)) == (["s", "t", "w"], ["s", "t"])
 
 
 def test_what_cannot_be_compared_has_no_figure() -> None:

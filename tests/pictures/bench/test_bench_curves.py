@@ -1,6 +1,7 @@
 """Curves against noise and against a setting, and gaps: the numbers of an independent computation, readable ones."""
 
 import re
+from dataclasses import replace
 from statistics import fmean
 from xml.etree import ElementTree
 
@@ -53,6 +54,14 @@ def test_every_line_has_its_name_and_last_value_at_its_end(grid, words):
         for system in ("softpatch-lof", "patchcore", "padim"):
             assert f"{mean_of(results, system, 0.4, overlap):.3f}  {system}" in seen
     assert {"0 %", "10 %", "40 %", "image AUROC"} <= set(seen)
+
+
+def test_a_line_that_ends_before_the_others_says_where(grid, words):
+    results = [*grid(("padim",)), *grid(("spade",), rates=(0.0, 0.1)), *grid(("cflow",), rates=(0.0,))]
+    seen = words(noise_curves(Board(results), "image_auroc").svg)
+    assert f"{mean_of(results, 'padim', 0.4, 'same'):.3f}  padim" in seen
+    assert f"{mean_of(results, 'spade', 0.1, 'same'):.3f}  spade (at 10 %)" in seen
+    assert seen.count(f"{mean_of(results, 'cflow', 0.0, 'same'):.3f}  cflow (at 0 %)") == 2
 
 
 def test_the_words_for_who_cannot_see_have_the_numbers(grid):
@@ -123,6 +132,12 @@ def test_the_gaps_can_be_read_as_numbers(grid, words):
     assert figure.table.rows == tuple((r.place, r.system, r.clean, r.noisy, r.difference) for r in rows)
     assert table.table.rows[-1] == ("average", *(r.difference for r in rows if r.place == "average"))
     assert table.shown.rows[0] == ("tile", *(f"{r.difference:+.3f}" for r in rows if r.place == "tile"))
+
+
+def test_a_gap_that_rounds_to_nothing_is_no_loss(result):
+    clean, noisy = (result(noise=noise, overlap="same" if noise else "none") for noise in (0.0, 0.1))
+    noisy = replace(noisy, metrics={"image_auroc": clean.metrics["image_auroc"] - 1e-4})
+    assert gap_table(Board([clean, noisy]), "image_auroc", 0.1, "same").shown.rows == (("tile", "0.000"),)
 
 
 def test_without_clean_results_there_is_no_gap(grid):

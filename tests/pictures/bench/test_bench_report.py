@@ -12,7 +12,8 @@ import pytest
 from patchsieve.errors import PatchSieveError
 from patchsieve.evaluation.bench import Certainty, Comparison
 from patchsieve.pictures.bench import BenchTable, Table, write_bench_report
-from patchsieve.pictures.bench.board import Board
+from patchsieve.pictures.bench.board import Board, Place
+from patchsieve.pictures.bench.notes import notes
 from patchsieve.pictures.bench.tables import comparison_table, metrics_table, results_table, timing_table
 
 CREATED = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -140,6 +141,14 @@ def test_only_failures_are_listed_with_their_reasons(result, tmp_path):
     assert not page.images
 
 
+def test_who_has_not_all_seeds_is_named(grid):
+    stopped = [*grid(("padim",)), *grid(("spade",), seeds=(0, 1))]
+    assert "Not all seeds are there of spade: means are over those that are." in notes(
+        Board(stopped), intervals=True
+    )
+    assert not any("seeds" in note for note in notes(Board(grid()), intervals=True))
+
+
 def test_one_cell_makes_a_smaller_report_that_says_why(result, tmp_path):
     page = write([result(masks=False)], tmp_path)
     for reason in ("One seed", "One noise rate", "No pixel metrics", "No confidence intervals"):
@@ -181,6 +190,22 @@ def test_a_results_table_has_means_and_intervals(grid):
     assert results_table(board, "aupro", "none") is None
     assert "± one standard deviation" in table.caption
     assert "of one seed" in results_table(Board(grid(seeds=(0,))), "image_auroc", "none").caption
+
+
+def test_a_category_has_a_table_of_its_own_with_its_own_intervals(grid):
+    board, cookies = Board(grid()), Place("factory", "cookies")
+    certain = [
+        Certainty("image_auroc", 0.4, "none", {"padim": (0.5, 0.75)}),
+        Certainty("image_auroc", 0.4, "none", {"padim": (0.25, 0.5)}, category=("factory", "cookies")),
+    ]
+    table = results_table(board, "image_auroc", "none", certain, cookies)
+    mean = board.mean("image_auroc", "padim", 0.4, "none", cookies)
+    assert table.shown.rows[2][-2:] == (mean.text(), "0.250 to 0.500")
+    assert table.shown.header.count("interval at 40 %") == 1
+    assert (table.name, table.title) == (
+        "results-image_auroc-none-factory-cookies",
+        "image AUROC, no overlap, cookies",
+    )
 
 
 def test_the_metrics_and_the_costs_are_means_and_medians(grid):

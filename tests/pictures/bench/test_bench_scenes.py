@@ -85,10 +85,12 @@ def only(result, **changes) -> Board:
     return Board([CellResult(result.cell, **{"metrics": result.metrics} | values)])
 
 
-def test_a_detector_without_a_threshold_has_scores_but_no_verdicts(result):
+def test_a_detector_without_a_threshold_has_scores_but_no_verdicts(result, words):
     metrics = {"image_auroc": 0.9, "threshold": None}
     one = scene(only(result(), metrics=metrics), TILE, 0.0, "none", 0)
-    assert "no threshold" in score_histograms(one).alt
+    figure = score_histograms(one)
+    assert "no threshold" in figure.alt
+    assert "threshold" not in [*words(figure.svg), *figure.caption.split()]
     assert confusion(one) is None
 
 

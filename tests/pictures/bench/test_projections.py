@@ -13,7 +13,9 @@ POINTS = np.concatenate([RNG.normal(0, 1, (80, 12)), RNG.normal(6, 1, (20, 12))]
 NOISY = np.repeat([False, True], [80, 20])
 PICKED = np.arange(100) % 3 == 0
 # UMAP is compiled when it is first used: ten seconds.
-every_method = pytest.mark.parametrize("method", ["pca", "tsne", pytest.param("umap", marks=pytest.mark.slow)])
+every_method = pytest.mark.parametrize(
+    "method", ["pca", "tsne", pytest.param("umap", marks=pytest.mark.slow)]
+)
 
 
 def draw(method="pca", points=POINTS, noisy=NOISY, picked=PICKED):

@@ -1,6 +1,6 @@
 """How sure the results of a bench are: intervals of averages, and paired tests between systems."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
@@ -50,6 +50,7 @@ class Certainty:
         intervals: confidence interval (low, high) by name of the system.
         comparisons: between the systems.
         method: how both were found, in a sentence.
+        category: data set and category that it is about; None for the average over all.
     """
 
     metric: str
@@ -58,59 +59,80 @@ class Certainty:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     comparisons: Sequence[Comparison] = ()
     method: str = ""
+    category: tuple[str, str] | None = None
 
 
-# The first seed's results of one system, by category.
-_Cells = Mapping[tuple[str, str], CellResult]
+_Place = tuple[str, str]
+# The first seed's results of one system, by data set and category.
+_Cells = Mapping[_Place, CellResult]
 
 
 def auroc_certainty(results: Sequence[CellResult]) -> list[Certainty]:
-    """Say for every condition how well the test images pin the average image AUROC down, and who is better.
+    """Say for every condition how well the test images pin the image AUROC down, and who is better.
 
     Other seeds have most images in common and say little about other *images*, so all is of the first seed of each
-    condition. Systems are compared on the categories that all of them have. With six categories or more the test is
-    Wilcoxon's over categories (would the difference hold for other products?), with fewer it is DeLong's on their
-    images, the categories' differences averaged (would it hold for other images of these?).
+    condition. An average is over all categories of the condition; a system that lacks one of them has no interval there
+    and is compared with none. With six categories or more the test is Wilcoxon's over categories (would the difference
+    hold for other products?), with fewer it is DeLong's on their images, the categories' differences averaged (would it
+    hold for other images of these?).
 
     Args:
         results: of any cells; failed ones do not count.
+
+    Returns:
+        For each condition that of the average, with comparisons, and where there are several categories that of each,
+        intervals alone.
     """
-    groups: dict[tuple[float, Overlap], dict[str, dict[tuple[str, str], CellResult]]] = {}
+    groups: dict[tuple[float, Overlap], dict[str, dict[_Place, CellResult]]] = {}
     for result in sorted(results, key=lambda one: one.cell.condition.seed):
         condition = result.cell.condition
         if result.failure is None:
             group = groups.setdefault((condition.noise, condition.overlap), {})
             place = (result.cell.dataset, result.cell.category)
             group.setdefault(result.cell.system.name, {}).setdefault(place, result)
-    return [_certainty(noise, overlap, systems) for (noise, overlap), systems in groups.items()]
+    return [one for (noise, overlap), systems in groups.items() for one in _certain(noise, overlap, systems)]
 
 
-def _certainty(noise: float, overlap: Overlap, systems: Mapping[str, _Cells]) -> Certainty:
-    shared = sorted(set.intersection(*(set(cells) for cells in systems.values())))
-    intervals = {name: _interval([cells[place] for place in shared]) for name, cells in systems.items()}
-    if len(shared) >= _CATEGORIES:
-        comparisons = _over_categories(systems, shared)
-        test = f"Wilcoxon's signed-rank test over {len(shared)} categories"
+def _certain(noise: float, overlap: Overlap, systems: Mapping[str, _Cells]) -> Iterator[Certainty]:
+    each = {
+        name: {place: auroc_interval(cell.labels, cell.scores) for place, cell in cells.items()}
+        for name, cells in systems.items()
+    }
+    places = sorted({place for cells in systems.values() for place in cells})
+    whole = {name: cells for name, cells in systems.items() if len(cells) == len(places)}
+    if len(places) >= _CATEGORIES:
+        comparisons = _over_categories(whole, places)
+        test = f"Wilcoxon's signed-rank test over {len(places)} categories"
     else:
-        comparisons = _over_images(systems, shared)
+        comparisons = _over_images(whole, places)
         test = "DeLong's test on the same test images, differences averaged over categories"
-    return Certainty(
+    ends = {name: _averaged_ends([each[name][place] for place in places]) for name in whole}
+    yield Certainty(
         metric="image_auroc",
         noise=noise,
         overlap=overlap,
-        intervals={name: ends for name, ends in intervals.items() if ends is not None},
+        intervals={name: both for name, both in ends.items() if both is not None},
         comparisons=comparisons,
         method=(
             "Intervals cover 95 % (bootstrap over test images, BCa, of the first seed; of several categories "
             f"combined as independent). P-values are those of {test}, corrected after Holm."
         ),
     )
+    for place in places if len(places) > 1 else []:
+        found = {name: intervals.get(place) for name, intervals in each.items()}
+        yield Certainty(
+            metric="image_auroc",
+            noise=noise,
+            overlap=overlap,
+            intervals={name: (one.low, one.high) for name, one in found.items() if one is not None},
+            method="Intervals cover 95 % (bootstrap over test images, BCa, of the first seed).",
+            category=place,
+        )
 
 
-def _interval(cells: Sequence[CellResult]) -> tuple[float, float] | None:
+def _averaged_ends(found: Sequence[Interval | None]) -> tuple[float, float] | None:
     """Combine the categories' intervals: their distances from the mean add up as those of independent errors do."""
-    found = [auroc_interval(cell.labels, cell.scores) for cell in cells]
-    known: list[Interval] = [one for one in found if one is not None]
+    known = [one for one in found if one is not None]
     if not known or len(known) < len(found):
         return None
     centre = np.mean([one.value for one in known])
@@ -119,11 +141,9 @@ def _interval(cells: Sequence[CellResult]) -> tuple[float, float] | None:
     return float(max(0.0, centre - below)), float(min(1.0, centre + above))
 
 
-def _over_categories(
-    systems: Mapping[str, _Cells], shared: Sequence[tuple[str, str]]
-) -> tuple[Comparison, ...]:
+def _over_categories(systems: Mapping[str, _Cells], places: Sequence[_Place]) -> tuple[Comparison, ...]:
     figures = {
-        name: [cells[place].metrics.get("image_auroc") for place in shared] for name, cells in systems.items()
+        name: [cells[place].metrics.get("image_auroc") for place in places] for name, cells in systems.items()
     }
     return tuple(
         Comparison(pair.first, pair.second, pair.comparison.mean_difference, pair.p_holm)
@@ -131,10 +151,10 @@ def _over_categories(
     )
 
 
-def _over_images(systems: Mapping[str, _Cells], shared: Sequence[tuple[str, str]]) -> tuple[Comparison, ...]:
+def _over_images(systems: Mapping[str, _Cells], places: Sequence[_Place]) -> tuple[Comparison, ...]:
     pairs = list(combinations(systems, 2))
     tests = [
-        _averaged([_on_the_same(systems[first][place], systems[second][place]) for place in shared])
+        _averaged([_on_the_same(systems[first][place], systems[second][place]) for place in places])
         for first, second in pairs
     ]
     corrected = holm([p for _, p in tests])

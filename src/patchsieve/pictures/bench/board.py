@@ -35,6 +35,11 @@ class Place(NamedTuple):
     dataset: str
     category: str
 
+    @property
+    def stem(self) -> str:
+        """What the files about it are called, e.g. "mvtec-bottle"."""
+        return "-".join(dict.fromkeys(self))
+
 
 class Mean(NamedTuple):
     """A mean over seeds and its spread: the standard deviation between them, None for one seed."""

@@ -132,7 +132,8 @@ def gap_table(board: Board, metric: str, noise: float, overlap: Overlap) -> Benc
 
 
 def _signed(difference: float | None) -> str:
-    return "-" if difference is None else f"{difference:+.3f}"
+    # What rounds to nothing has no sign: "-0.000" would read as a loss.
+    return "-" if difference is None else f"{difference:+.3f}" if round(difference, 3) else "0.000"
 
 
 def _draw(axes: Axes, rows: list[Gap], systems: list[str]) -> None:
@@ -150,7 +151,7 @@ def _draw(axes: Axes, rows: list[Gap], systems: list[str]) -> None:
                 edgecolor=colour,
             )
             axes.annotate(
-                f"{row.noisy - row.clean:+.3f}",
+                _signed(row.difference),
                 (max(row.clean, row.noisy), up),
                 (7, 0),
                 textcoords="offset points",

@@ -14,6 +14,7 @@ from patchsieve.pictures.bench.scene import Scene
 from patchsieve.pictures.style import BLUE, INK, VERMILLION
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -36,14 +37,15 @@ def score_histograms(scene: Scene) -> BenchFigure | None:
             rows += [(name, *row) for row in _draw(axes, result)]
             axes.set_title(short[name], loc="left", fontsize=9)
         figure.axes[0].set_ylabel("images per bin")
-        _key(figure, mosaic.size)
+        thresholds = any(row[-1] is not None for row in rows)
+        _key(figure, mosaic.size, thresholds=thresholds)
         return BenchFigure.drawn(
             figure,
             name=f"scores-{scene.name}",
             title=f"Scores: {scene.title}",
             caption="Anomaly scores of the test images (across) and how many there are (up). A good detector keeps the "
-            "two groups apart, and its threshold stands between them. Every panel has its own scale: the "
-            "scores of two detectors cannot be compared. Hatched: defective.",
+            f"two groups apart{', and its threshold stands between them' if thresholds else ''}. Every panel has its "
+            "own scale: the scores of two detectors cannot be compared. Hatched: defective.",
             alt=f"Histograms of scores, {scene.title}. "
             + "; ".join(_in_words(name, result) for name, result in results.items())
             + ".",
@@ -73,15 +75,16 @@ def _draw(axes: Axes, result: CellResult) -> list[tuple[float, float, int, int, 
     ]
 
 
-def _key(figure: Figure, size: tuple[float, float]) -> None:
+def _key(figure: Figure, size: tuple[float, float], *, thresholds: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [
+    handles: list[Artist] = [
         Patch(facecolor=f"{BLUE}40", edgecolor=BLUE, label="good"),
         Patch(facecolor=f"{VERMILLION}40", edgecolor=VERMILLION, hatch="////", label="defective"),
-        Line2D([], [], color=INK, linestyle="--", linewidth=1, label="threshold"),
     ]
+    if thresholds:
+        handles.append(Line2D([], [], color=INK, linestyle="--", linewidth=1, label="threshold"))
     figure.legend(
         handles=handles, loc="lower left", ncols=3, frameon=False, bbox_to_anchor=(0.02, 0.02 / size[1])
     )

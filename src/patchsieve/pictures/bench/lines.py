@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ WIDTH = 8.4
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.75, 3.15, 0.35, 0.5
 _SHORTEST = 2.3
 _LABEL_POINTS = 11.5
+# Room for the place where a line ends, behind the names of those that end before the others.
+_PLACE = 0.8
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,21 @@ def draw_panels(
         names: what is written there.
     """
     wide, high = figure.get_size_inches()
-    x_limits = _limits([line.x for panel in panels for line in panel.lines], 0.03)
+    every = [line for panel in panels for line in panel.lines]
+    x_limits = _limits([line.x for line in every], 0.03)
+    last = max(line.x[-1] for line in every)
+    marked = dict(zip(ticks, names, strict=True))
+    early = {line.x[-1]: marked[line.x[-1]] or f"{line.x[-1]:g}" for line in every if line.x[-1] < last}
+    right = _RIGHT + (_PLACE if early else 0)
     y_limits = _limits(
-        [line.y + sign * np.nan_to_num(line.spread) for p in panels for line in p.lines for sign in (-1, 1)],
+        [line.y + sign * np.nan_to_num(line.spread) for line in every for sign in (-1, 1)],
         0.04,
     )
     top = high
     for panel in panels:
         height = _height(panel)
         top -= _TOP
-        box = (_LEFT / wide, (top - height) / high, (wide - _LEFT - _RIGHT) / wide, height / high)
+        box = (_LEFT / wide, (top - height) / high, (wide - _LEFT - right) / wide, height / high)
         axes = figure.add_axes(box)
         axes.set(xlim=x_limits, ylim=y_limits, ylabel=panel.up)
         axes.set_title(panel.title, loc="left", fontsize=10)
@@ -92,7 +99,7 @@ def draw_panels(
         axes.grid(axis="y", color="#E3E3E3", linewidth=0.6)
         axes.set_axisbelow(True)
         _draw(figure, axes, panel.lines)
-        _label(axes, panel.lines, height * 72)
+        _label(axes, panel.lines, height * 72, early)
         top -= height + _BOTTOM
     figure.axes[-1].set_xlabel(across)
 
@@ -130,7 +137,8 @@ def _draw(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
         )
 
 
-def _label(axes: Axes, lines: Sequence[Line], points: float) -> None:
+def _label(axes: Axes, lines: Sequence[Line], points: float, early: Mapping[float, str]) -> None:
+    """Write value and name of each line beside the axes, and where it ends if others go on."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     ends_x = np.array([(line.x[-1] - left) / (right - left) for line in lines])
     ends_y = np.array([(line.y[-1] - low) / (high - low) for line in lines])
@@ -159,7 +167,8 @@ def _label(axes: Axes, lines: Sequence[Line], points: float) -> None:
             transform=axes.transAxes,
             clip_on=False,
         )
-        axes.text(1.125, place, f"{line.y[-1]:.3f}  {line.name}", va="center", transform=axes.transAxes)
+        end = f" (at {early[line.x[-1]]})" if line.x[-1] in early else ""
+        axes.text(1.125, place, f"{line.y[-1]:.3f}  {line.name}{end}", va="center", transform=axes.transAxes)
 
 
 def _height(panel: Panel) -> float:

@@ -56,7 +56,7 @@ def noise_curves(board: Board, metric: str, place: Place | None = None) -> Bench
         )
         return BenchFigure.drawn(
             figure,
-            name=f"noise-{metric}" + ("" if place is None else f"-{'-'.join(dict.fromkeys(place))}"),
+            name=f"noise-{metric}" + ("" if place is None else f"-{place.stem}"),
             title=f"{METRICS[metric]} against noise, {where}",
             caption=_caption(board, place),
             alt=f"{METRICS[metric]} {where} at noise rates from {100 * rates[0]:g} to {100 * rates[-1]:g} %. "
@@ -94,7 +94,8 @@ def _caption(board: Board, place: Place | None) -> str:
         else ""
     )
     return (
-        "A robust detector's line stays level. The number before a name is the value at the line's right end. "
+        "A robust detector's line stays level. The number before a name is the value at the line's right end, and the "
+        "rate behind it says where that is if other lines go on. "
         f"{spread}{average} The vertical axis does not begin at 0."
     )
 

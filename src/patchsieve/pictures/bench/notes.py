@@ -1,5 +1,6 @@
 """What a reader of a bench must know before trusting its numbers, and why something is not there."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from patchsieve.evaluation.bench import METRICS
@@ -40,6 +41,7 @@ def notes(board: Board, *, intervals: bool) -> Iterator[str]:
     if board.cells:
         yield from _missing(board)
         yield from _left_out(board)
+        yield from _fewer_seeds(board)
         if not intervals:
             yield "No confidence intervals were given."
 
@@ -70,6 +72,16 @@ def _left_out(board: Board) -> Iterator[str]:
                 yield f"Averages of {METRICS[metric]}{kind} are without {names}: not defined at every noise rate."
                 if not kind:
                     break
+
+
+def _fewer_seeds(board: Board) -> Iterator[str]:
+    found = Counter((key.system, key.place, key.noise, key.overlap) for key in board.cells)
+    fewer = {
+        name for (name, _, noise, overlap), count in found.items() if count < len(board.seeds(noise, overlap))
+    }
+    if fewer:
+        names = ", ".join(name for name in board.systems if name in fewer)
+        yield f"Not all seeds are there of {names}: means are over those that are."
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:

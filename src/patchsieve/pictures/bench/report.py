@@ -125,7 +125,7 @@ def _sections(
             "noise",
             "What noise does",
             "The noise rate is the number of defective training images for each good one.",
-            _noise(compared),
+            _noise(compared, certain),
         ),
         ("gaps", "What noise costs, category by category", "", _gaps(compared)),
         (
@@ -165,13 +165,15 @@ def _results(
         yield metrics_table(board, 0.0 if rate is None else rate, overlap)
 
 
-def _noise(board: Board) -> Iterator[Item | None]:
+def _noise(board: Board, certain: Sequence[Certainty]) -> Iterator[Item | None]:
     for metric in _CURVED:
         yield noise_curves(board, metric)
     if len(board.places) > 1:
         for place in board.places:
             for metric in _CURVED:
                 yield noise_curves(board, metric, place)
+                for overlap in board.overlaps:
+                    yield results_table(board, metric, overlap, certain, place)
 
 
 def _gaps(board: Board) -> Iterator[Item | None]:

@@ -5,7 +5,7 @@ from statistics import median
 
 from patchsieve.evaluation.bench import METRICS, Certainty, Comparison
 from patchsieve.images import Overlap
-from patchsieve.pictures.bench.board import OVERLAP_WORDS, Board, condition_words
+from patchsieve.pictures.bench.board import OVERLAP_WORDS, Board, Place, condition_words
 from patchsieve.pictures.bench.figure import BenchTable, Table, Value
 
 _COSTS = {"fit_seconds": 2, "image_ms": 1, "file_mib": 2}
@@ -14,20 +14,25 @@ _EMPTY = "-"
 
 
 def results_table(
-    board: Board, metric: str, overlap: Overlap, certain: Sequence[Certainty] = ()
+    board: Board,
+    metric: str,
+    overlap: Overlap,
+    certain: Sequence[Certainty] = (),
+    place: Place | None = None,
 ) -> BenchTable | None:
-    """Return one metric of all systems at all noise rates, average over categories; None where there is none.
+    """Return one metric of all systems at all noise rates; None where there is none.
 
     Args:
         board: the results.
         metric: a key of `METRICS`.
         overlap: kind of overlap.
-        certain: what is known about it; intervals of this metric and overlap get a column each.
+        certain: what is known about it; intervals of this metric, overlap and category get a column each.
+        place: a category; None for the average over categories.
     """
     rates = [
         rate
         for rate in board.rates(overlap)
-        if any(board.mean(metric, n, rate, overlap) for n in board.systems)
+        if any(board.mean(metric, n, rate, overlap, place) for n in board.systems)
     ]
     if not rates:
         return None
@@ -35,13 +40,14 @@ def results_table(
         known
         for known in certain
         if known.metric == metric
+        and known.category == place
         and known.noise in rates
         and known.intervals
         and (not known.noise or known.overlap == overlap)
     ]
     shown, rows = [], []
     for name in board.systems:
-        means = [board.mean(metric, name, rate, overlap) for rate in rates]
+        means = [board.mean(metric, name, rate, overlap, place) for rate in rates]
         ranges = [known.intervals.get(name) for known in intervals]
         shown.append(
             (
@@ -61,11 +67,13 @@ def results_table(
         header += [f"noise_{rate:g}_{part}" for part in ("mean", "standard_deviation", "seeds")]
     for known in intervals:
         header += [f"noise_{known.noise:g}_{part}" for part in ("low", "high")]
-    places = [board.place_names[place] for place in board.averaged(metric, overlap)]
+    names = [
+        board.place_names[one] for one in (board.averaged(metric, overlap) if place is None else (place,))
+    ]
     return BenchTable(
-        f"results-{metric}-{overlap}",
-        f"{METRICS[metric]}, {OVERLAP_WORDS[overlap].partition(':')[0]}",
-        f"{OVERLAP_WORDS[overlap].capitalize()}. Mean over {_counted(places)}{_spread(board)}. "
+        f"results-{metric}-{overlap}" + (f"-{place.stem}" if place else ""),
+        f"{METRICS[metric]}, {OVERLAP_WORDS[overlap].partition(':')[0]}" + (f", {names[0]}" if place else ""),
+        f"{OVERLAP_WORDS[overlap].capitalize()}. {_counted(names)}{_spread(board)}. "
         f"{' '.join(dict.fromkeys(known.method for known in intervals))}".strip(),
         Table(
             (
@@ -200,7 +208,7 @@ def _compared(pair: Comparison | None) -> str:
 
 
 def _counted(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{len(names)} categories ({', '.join(names)})"
+    return f"Of {names[0]}" if len(names) == 1 else f"Mean over {len(names)} categories ({', '.join(names)})"
 
 
 def _spread(board: Board) -> str:
