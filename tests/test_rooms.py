@@ -55,7 +55,7 @@ AT_HOME = {
         "babel",
         "prometheus_client",
     },
-    "scaleout": {"ray"},
+    "scaleout": {"fsspec", "ray"},
 }
 PICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 

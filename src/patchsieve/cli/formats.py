@@ -76,3 +76,12 @@ class EngineName(StrEnum):
     auto = "auto"
     onnxruntime = "onnxruntime"
     openvino = "openvino"
+
+
+class PredictEngine(StrEnum):
+    """What a prediction is made by: what a model runs on here, or a cluster."""
+
+    auto = "auto"
+    onnxruntime = "onnxruntime"
+    openvino = "openvino"
+    ray = "ray"

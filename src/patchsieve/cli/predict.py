@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from patchsieve.cli.console import progress_bars, say, warn
-from patchsieve.cli.formats import Device, EngineName, Layout, MapsFormat, RowsFormat, Strict
+from patchsieve.cli.cluster import Address, require_fitting
+from patchsieve.cli.console import progress_bars, say
+from patchsieve.cli.formats import Device, Engine, Layout, MapsFormat, PredictEngine, RowsFormat, Strict
+from patchsieve.cli.left_out import tell_left_out
+from patchsieve.cli.predict_on_cluster import predict_on_cluster
 from patchsieve.cli.tables import csv_text, show
 from patchsieve.decisions.rows import SKIPPED, Row, rows_of
 from patchsieve.errors import ImagesError
@@ -29,9 +32,13 @@ def predict(
         Path,
         typer.Argument(metavar="MODEL", help="A model file written by fit, or a folder written by export."),
     ],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images and folders of images.")],
-    out_dir: Annotated[
-        Path | None, typer.Option("--out", help="Folder for predictions.csv, overlays and maps.")
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Images and folders of images; for --engine ray also a URL."),
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option(help="Folder for predictions.csv, overlays and maps; for --engine ray also a URL."),
     ] = None,
     overlays: Annotated[
         bool, typer.Option("--overlays", help="Write each image with its heat map over it.")
@@ -58,14 +65,30 @@ def predict(
     strict: Strict = False,
     device: Device = "auto",
     engine: Annotated[
-        EngineName, typer.Option(help="What an exported model runs on; a model file runs on torch.")
-    ] = EngineName.auto,
+        PredictEngine,
+        typer.Option(
+            help="What an exported model runs on, a model file runs on torch; or ray to work on a Ray cluster."
+        ),
+    ] = PredictEngine.auto,
+    address: Address = None,
 ) -> None:
     """Score images and hold them against the threshold. The CSV's columns are described in the manual."""
     from patchsieve.decisions import REVIEW
     from patchsieve.images import read_images
     from patchsieve.runtime import open_model
 
+    if engine is PredictEngine.ray:
+        local = {
+            "--overlays": overlays, "--maps": maps, "--regions": regions, "--coco": coco, "--min-area": min_area,
+            "--format": format is not RowsFormat.table,
+        }  # fmt: skip
+        predict_on_cluster(
+            model_file, paths, out, address, [option for option, given in local.items() if given],
+            operating_point=operating_point, review=review, layout=layout, strict=strict, device=device,
+        )  # fmt: skip
+        return
+    require_fitting(Engine.local, address)
+    out_dir = None if out is None else Path(out)
     if out_dir is None and (overlays or maps):
         raise typer.BadParameter("overlays and maps need a folder to go to: --out DIR", param_hint="--out")
     if out_dir is not None:
@@ -113,12 +136,8 @@ def _tell_left_out(rows: list[Row], images: "ImageSet") -> None:
         raise ImagesError(
             f"none of the {len(rows)} images could be decoded; the first: {skipped[0]['image']}: {skipped[0]['note']}"
         )
-    if skipped:
-        warn(f"{len(skipped)} of {len(rows)} images could not be decoded and have no verdict")
-    if images.skipped:
-        first = images.skipped[0]
-        more = f" and {len(images.skipped) - 1} more" if len(images.skipped) > 1 else ""
-        warn(f"left out {first.name} ({first.reason}){more}: patchsieve check lists all")
+    first = images.skipped[0] if images.skipped else None
+    tell_left_out(len(skipped), len(rows), len(images.skipped), first)
 
 
 def _regions_of(result: "Result", min_area: float) -> "list[ImageRegions]":

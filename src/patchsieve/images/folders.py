@@ -77,7 +77,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
     """
     try:
         with os.scandir(folder) as listing:
-            kept = [entry for entry in listing if not _is_litter(entry.name)]
+            kept = [entry for entry in listing if not is_litter(entry.name)]
     except PermissionError as error:
         raise ImagesError(
             f"no permission to list the folder {folder}: allow reading it, or name another"
@@ -108,7 +108,8 @@ def name_below(path: Path, root: Path) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _is_litter(name: str) -> bool:
+def is_litter(name: str) -> bool:
+    """Say whether a file or folder of this name is passed over in silence: hidden, or an operating system's own."""
     return name.startswith(".") or name.casefold() in LITTER
 
 
@@ -136,7 +137,7 @@ def _take(
         found.others[suffix or "no ending"] += 1
         return
     real = os.path.realpath(path) if entry.is_symlink() else f"{real_current}{os.sep}{entry.name}"
-    reason = _objection(entry, suffix)
+    reason = unread(suffix) or _objection(entry)
     if reason is None and real in seen:
         reason = "a link to a file that is counted already"
     if reason is None:
@@ -146,9 +147,12 @@ def _take(
         found.skipped.append(Skipped(name_below(path, root), reason))
 
 
-def _objection(entry: "os.DirEntry[str]", suffix: str) -> str | None:
-    if suffix in UNREAD_SUFFIXES:
-        return f"{suffix} files are not read; save it as PNG or TIFF"
+def unread(suffix: str) -> str | None:
+    """Return why files of this ending, in lower case, are left out though they are images; None for others."""
+    return f"{suffix} files are not read; save it as PNG or TIFF" if suffix in UNREAD_SUFFIXES else None
+
+
+def _objection(entry: "os.DirEntry[str]") -> str | None:
     try:
         mode = entry.stat().st_mode if entry.is_symlink() else None
     except OSError:

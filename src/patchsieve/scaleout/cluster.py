@@ -69,8 +69,17 @@ def _require_answer(address: str | None) -> None:
 
 def processors() -> int:
     """Return how many processors the workers of the cluster have now, at least one."""
+    return max(1, _resources("CPU"))
+
+
+def gpu_count() -> int:
+    """Return how many GPUs the workers of the cluster have now."""
+    return _resources("GPU")
+
+
+def _resources(kind: str) -> int:
     resources: Callable[[], dict[str, float]] = ray.cluster_resources
-    return max(1, int(resources().get("CPU", 1)))
+    return int(resources().get(kind, 0))
 
 
 def _quiet() -> None:

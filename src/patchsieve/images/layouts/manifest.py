@@ -18,6 +18,7 @@ from patchsieve.images.order import folded
 
 name = "manifest"
 expects = "a .csv or .parquet file with the column image and, as far as known, split, label, defect and mask"
+ENDINGS = (".csv", PARQUET)
 COLUMNS = ("image", "split", "label", "defect", "mask")
 SPLITS: dict[str, Split | None] = {"train": "train", "test": "test", "": None}
 LABELS: dict[str, bool | None] = {
@@ -32,7 +33,7 @@ DEFECT = "defect"
 
 def recognises(root: Path) -> bool:
     """Say whether it is a file that ends in .csv or .parquet."""
-    return root.suffix.lower() in (".csv", PARQUET) and root.is_file()
+    return root.suffix.lower() in ENDINGS and root.is_file()
 
 
 def read(root: Path) -> ImageSet:
