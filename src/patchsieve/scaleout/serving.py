@@ -1,6 +1,7 @@
 """The station's models scored by replicas on a cluster: its queue, its pages and its API stay where they are."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _TRIES = 5
 # How often a new model is asked for until every replica has it. One that is just being started loads it by itself.
 _ROUNDS = 10
+
+_log = logging.getLogger(__name__)
 
 Done = TypeVar("Done")
 
@@ -168,6 +171,9 @@ class ReplicaBatcher(Batcher):
             except RayTaskError:
                 raise
             except RayError as error:
+                _log.warning(
+                    "a replica was lost; an image that it had goes to another: %s", type(error).__name__
+                )
                 lost = error
         raise Unavailable(f"{_TRIES} processes of the cluster were lost over this image") from lost
 
