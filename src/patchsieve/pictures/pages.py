@@ -1,4 +1,4 @@
-"""The templates of HTML pages: all text escaped, and a name that is missing is an error."""
+"""The templates of HTML pages, this room's and the station's: text is escaped, and a missing name is an error."""
 
 from functools import cache
 
@@ -8,15 +8,22 @@ import jinja2
 @cache
 def page_template(name: str) -> jinja2.Template:
     """Return a template of this room by its file name."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("patchsieve.pictures"),
+    environment = page_environment("patchsieve.pictures")
+    environment.filters["duration"] = _duration
+    return environment.get_template(name)
+
+
+def page_environment(package: str) -> jinja2.Environment:
+    """Return what makes pages of the templates of a package, which lie in its folder ``templates``."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # New templates belong to a new program: an upgrade on the disk does not change pages under its feet.
+        auto_reload=False,
     )
-    environment.filters["duration"] = _duration
-    return environment.get_template(name)
 
 
 def _duration(seconds: float) -> str:

@@ -23,6 +23,8 @@ def test_the_newest_come_first_and_pages_follow_each_other(audit: Audit) -> None
     assert [entry.subject for entry in first + second + third] == [
         f"s{number}" for number in reversed(range(12))
     ]
+    assert audit.entries(limit=5, after_id=third[0].id) == second
+    assert audit.entries(limit=9, after_id=second[0].id) == first
     assert first[0].before == {"n": 11}
     assert first[0].after == {"n": 12}
 

@@ -88,6 +88,7 @@ def fits(one: Inspection, wanted: Filter) -> bool:
         "defect": one.human_verdict == "defect",
         "judged": one.human_verdict is not None,
         "unjudged": one.human_verdict is None,
+        "open": one.human_verdict is None and one.verdict != "good",
         "corrected": one.human_verdict is not None
         and one.verdict != "review"
         and one.human_verdict != one.verdict,
@@ -151,6 +152,13 @@ def test_pages_hold_each_inspection_of_a_filter_once_and_in_order(
             break
         assert len(page.inspections) == size
     assert found == expected
+    # And back again, page by page.
+    while (cursor := page.previous_cursor) is not None:
+        before, page = page.inspections[0], history.page(wanted, order, cursor=cursor, limit=size)
+        place = expected.index(before)
+        assert page.inspections == expected[max(0, place - size) : max(size, place)]
+        assert (page.next_cursor is not None) == (page.inspections[-1] != expected[-1])
+    assert page == history.page(wanted, order, limit=size)
     assert history.count(wanted) == len(expected)
     assert list(history.each(wanted, order)) == expected
 
@@ -191,6 +199,12 @@ def test_what_comes_meanwhile_does_not_shift_pages(history: History, store: Stor
         )
     second = history.page(limit=10, cursor=first.next_cursor)
     assert [one.id for one in first.inspections + second.inspections] == before[:20]
+    back = history.page(limit=10, cursor=second.previous_cursor)
+    assert [one.id for one in back.inspections] == before[:10]
+    # What has come is before that; it is shown on a first page as long as any.
+    newest = history.page(limit=10, cursor=back.previous_cursor)
+    assert [one.id for one in newest.inspections][1:] == before[:9]
+    assert newest == history.page(limit=10)
 
 
 def test_an_inspection_is_judged_corrected_and_the_verdict_taken_back(history: History) -> None:

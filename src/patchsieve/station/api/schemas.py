@@ -160,6 +160,7 @@ class InspectionPage(_Said):
 
     inspections: list[InspectionSummary]
     next_cursor: str | None = Field(description="Where the next page begins; null at the end.")
+    previous_cursor: str | None = Field(description="Where the page before ends; null at the beginning.")
 
 
 class Judgement(BaseModel):

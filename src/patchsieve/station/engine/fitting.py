@@ -112,7 +112,9 @@ def _learn(
         return ()
     skipped = len(model.training_.skipped)
     bank_model.update(_images(there, defective=False), progress=progress)
-    notes.extend(f"{skip.name}: {skip.reason}" for skip in model.training_.skipped[skipped:])
+    notes.extend(
+        f"{skip.name} was not learnt from: {skip.reason}" for skip in model.training_.skipped[skipped:]
+    )
     hashes = set(model.training_.hashes)
     return tuple(each.inspection_id for each in there if each.sha256 in hashes)
 

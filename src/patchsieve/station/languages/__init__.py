@@ -10,12 +10,22 @@ A page is made while its language is *spoken*::
 
 so that templates, macros and functions that templates call need not be handed the language. Errors are made where
 nobody knows who will read them: their text is `said("no line is named %(name)s", name=name)`, English for the API, the
-log and the command line, and for pages `translated(error)`.
+log and the command line, and for pages `translated(error)`. Sentences of rooms above, and of model files, are known by
+their form.
 """
 
 from patchsieve.station.languages.choosing import LANGUAGE_COOKIE, language_of
 from patchsieve.station.languages.language import LANGUAGES, Language
-from patchsieve.station.languages.sentences import said, translated
+from patchsieve.station.languages.sentences import heard, said, translated
 from patchsieve.station.languages.templates import speak_in
 
-__all__ = ["LANGUAGES", "LANGUAGE_COOKIE", "Language", "language_of", "said", "speak_in", "translated"]
+__all__ = [
+    "LANGUAGES",
+    "LANGUAGE_COOKIE",
+    "Language",
+    "heard",
+    "language_of",
+    "said",
+    "speak_in",
+    "translated",
+]

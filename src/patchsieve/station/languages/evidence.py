@@ -40,6 +40,39 @@ _FORMS = (
         "%(alarms)s false alarms per 1000 good parts, %(misses)s misses per 100 defective ones (%(confidence)s %% "
         "intervals, from %(good)s good and %(defective)s defective images), judged by cross-validation"
     ),
+    form("by the PatchSieve that fitted the model"),
+    form("false-alarms %(rate)s"),
+    form("false-alarms %(rate)s, clean"),
+    form("value %(threshold)s"),
+    form("recall >= %(share)s"),
+    form("precision >= %(share)s"),
+    form("f1"),
+    form("youden"),
+    form("cost miss=%(miss)s,false_alarm=%(alarm)s,prevalence=%(share)s"),
+    form("profile %(name)s: recall > %(recall)s, precision > %(precision)s"),
+    form("profile %(name)s: recall > %(recall)s"),
+    form("no threshold reaches %(rule)s on these images: this is the nearest that can be had"),
+    form(
+        "%(count)s defective images cannot show a recall of %(wanted)s %%: even if none is missed, the true recall may "
+        "be %(shown)s %%"
+    ),
+    form(
+        "precision and F1 hold for the %(share)s %% of defective images among these; where fewer parts are defective, "
+        "more of the alarms are false"
+    ),
+    form("one image of a kind is too few to judge the threshold by others: its costs are flattered"),
+    form("unknown"),
+    form(
+        "the labelled images are %(defective)s defective and %(good)s good ones: both kinds are needed to choose a "
+        "threshold"
+    ),
+    form(
+        "false_alarms is %(rate)s: it must lie between 0 and 1, such as 0.01 for one good image in a hundred"
+    ),
+    form("recall is %(share)s: it must be above 0 and at most 1, such as 0.95 for 95 %%"),
+    form("precision is %(share)s: it must be above 0 and at most 1, such as 0.95 for 95 %%"),
+    form("%(name)s is no name for an operating point: use a word such as screening"),
+    form("the threshold of %(name)s is %(value)s: it must be a number"),
     # decisions.false_alarms
     form("order statistic"),
     form("generalised Pareto tail"),
@@ -80,6 +113,106 @@ _FORMS = (
     form(
         "as a whole, %(share)s of comparisons tell an image of today from one of training (50 %% would be guessing)"
     ),
+    form("images are %(amount)s %% %(kind)s than in training"),
+    form("images are %(kind)s than in training (%(figure)s %(amount)s)"),
+    form("the picture is %(kind)s, by %(amount)s %% of width"),
+    form("the picture is %(kind)s, by %(amount)s %% of height"),
+    form("brighter"),
+    form("darker"),
+    form("richer in contrast"),
+    form("poorer in contrast"),
+    form("sharper or noisier"),
+    form("less sharp"),
+    form("more colourful"),
+    form("paler (less colour)"),
+    form("redder (warmer light)"),
+    form("bluer (colder light)"),
+    form("greener"),
+    form("more purple (less green)"),
+    form("shifted to the right"),
+    form("shifted to the left"),
+    form("shifted down"),
+    form("shifted up"),
+    form("saturation"),
+    form("warmth"),
+    form("tint"),
+    form(
+        "brightness, contrast, sharpness, colour and position are as in training, so look at the parts: another "
+        "material, texture, batch or product version, another background, turned parts, or more defective parts than "
+        "were allowed for"
+    ),
+    form(
+        "the model does not know how bright, sharp and coloured its training images were: compare the pictures"
+    ),
+    # pictures.evidence
+    form("worst patch of %(name)s"),
+    form("same place in %(name)s"),
+    form("%(name)s (suspect), distance %(distance)s"),
+    form("%(name)s, distance %(distance)s"),
+    # station.services.lines, station.services.refitting: notes of versions
+    form("imported from %(file)s"),
+    form("refit of version %(number)s"),
+    form("update of version %(number)s"),
+    # station.engine.fitting: what a job left undone
+    form("%(name)s was not learnt from: %(reason)s"),
+    form("a %(system)s model has no memory bank that corrections could go into"),
+    form("the image of %(name)s is gone"),
+    form("the images of %(count)s inspections are gone: they were not compared"),
+    form("there is nothing new to learn."),
+    form("the process that fitted the model broke down, perhaps for want of memory; the log says more"),
+    # Titles of stages of a fit.
+    form("embedding"),
+    form("scoring"),
+    form("defects"),
+    form("comparing images"),
+    form("outlier scores (%(how)s)"),
+    form("coreset"),
+    form("coreset (%(how)s)"),
+    form("updating the memory bank"),
+    form("calibration on unseen images"),
+    form("calibration of member %(number)s, %(system)s"),
+    form("image-level denoising"),
+    form("training %(system)s"),
+    form("pooling the images"),
+    form("encoding the training patches"),
+    form("Gaussians of the positions"),
+    # detectors.refitting
+    form(
+        "marked keep, but left out when the model was fitted: %(names)s; the model no longer knows these images: fit "
+        "again with them"
+    ),
+    form(
+        "marked, but not among the %(images)s training images of the model: %(names)s; write names as patchsieve "
+        "suspects lists them"
+    ),
+    form(
+        "%(count)s training images are no files that could be read again: %(names)s; fit anew, from what they came from"
+    ),
+    form(
+        "%(count)s of %(images)s training images are not in %(folder)s any more: %(names)s; bring them back, name the "
+        "folder they are in now (--images DIR), or mark them drop"
+    ),
+    form(
+        "%(count)s training images are not what the model has learnt from, their files have changed: %(names)s; bring "
+        "the old files back, or fit anew with patchsieve fit"
+    ),
+    # Reasons of images.opening, images.duplicates and station.engine.decoding
+    form("exact copy of %(name)s"),
+    form("an empty file (0 bytes)"),
+    form("a folder, not a file"),
+    form("not a regular file but a pipe, socket or device"),
+    form("it has no pixels"),
+    form("no such file"),
+    form("no permission to read it"),
+    form("not enough memory to decode it"),
+    form("cannot be read: %(reason)s"),
+    form("truncated %(kind)s"),
+    form("damaged %(kind)s (%(reason)s)"),
+    form("a text file, not an image (%(known)s)"),
+    form("not an image of a known format (%(known)s)"),
+    form("%(width)s x %(height)s pixels are %(size)s megapixels, over the limit of %(limit)s"),
+    form("decoding it took longer than %(seconds)s seconds"),
+    form("its decoder broke down over it: it is damaged, or needs more memory than it is worth"),
     # A figure with its interval, in one of the others.
     form("%(figure)s (%(low)s to %(high)s)"),
 )

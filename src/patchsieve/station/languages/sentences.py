@@ -26,23 +26,34 @@ def said(template: str, **values: Any) -> str:
         template: with ``%(name)s`` where a value stands. It is what the catalogues translate.
         values: what stands there; one that was `said` itself is translated too.
     """
-    sentence = Said(template % values)
-    sentence.template = template
-    sentence.values = values
-    return sentence
+    return _made(template % values, template, values)
+
+
+def heard(sentence: str) -> str:
+    """Return a sentence of a room above, or of a model file, as if it had been `said`; as it is where it is not known.
+
+    For values of what is said here: `translated` hears by itself what it is given as a whole.
+    """
+    known = None if isinstance(sentence, Said) else recognised(sentence)
+    if known is None:
+        return sentence
+    template, values = known
+    return _made(sentence, template, {name: heard(value) for name, value in values.items()})
 
 
 def translated(what: str | BaseException) -> str:
     """Return a sentence, or an error's, in the language that is spoken; as it is where nothing is known of it."""
-    text = what.args[0] if isinstance(what, BaseException) and what.args else what
-    if isinstance(text, Said):
-        values = {
-            name: translated(value) if isinstance(value, Said) else value
-            for name, value in text.values.items()
-        }
-        return spoken_now().gettext(text.template) % values
-    known = recognised(str(text))
-    if known is not None:
-        template, found = known
-        return spoken_now().gettext(template) % {name: translated(value) for name, value in found.items()}
-    return spoken_now().gettext(str(text))
+    text = heard(what.args[0] if isinstance(what, BaseException) and what.args else str(what))
+    if not isinstance(text, Said):
+        return spoken_now().gettext(text)
+    values = {
+        name: translated(value) if isinstance(value, Said) else value for name, value in text.values.items()
+    }
+    return spoken_now().gettext(text.template) % values
+
+
+def _made(text: str, template: str, values: dict[str, Any]) -> str:
+    sentence = Said(text)
+    sentence.template = template
+    sentence.values = values
+    return sentence

@@ -9,7 +9,6 @@ from starlette.responses import Response, StreamingResponse
 
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import StationError
-from patchsieve.station.languages import translated
 from patchsieve.station.pages.asked import HistoryQuery
 from patchsieve.station.pages.rendering import render
 from patchsieve.station.pages.showing import pictures_of
@@ -31,7 +30,7 @@ def history_page(request: Request, station: StationNow) -> Response:
         found = station.history.page(wanted, query.order, cursor=query.cursor)
         total, complaint = station.history.count(wanted), ""
     except StationError as error:
-        found, total, complaint = Page([], None), 0, translated(error)
+        found, total, complaint = Page([]), 0, str(error)
     status = 422 if complaint else 200
     context = _choices(station, query.fields["line"])
     return render(
@@ -40,7 +39,8 @@ def history_page(request: Request, station: StationNow) -> Response:
         status=status,
         query=query,
         found=found.inspections,
-        older=query.address(cursor=found.next_cursor) if found.next_cursor else None,
+        following=query.address(cursor=found.next_cursor) if found.next_cursor else None,
+        previous=query.address(cursor=found.previous_cursor) if found.previous_cursor else None,
         total=total,
         complaint=complaint,
         pictures_of=pictures_of,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from patchsieve.station.api.uploads import text_in, upload_form, uploads_in
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Invalid, StationError
-from patchsieve.station.languages import said, translated
+from patchsieve.station.languages import said
 from patchsieve.station.pages.lines import line_context
 from patchsieve.station.pages.rendering import render, wants_piece
 from patchsieve.station.pages.showing import panel_context, pictures_of
@@ -51,7 +51,7 @@ async def inspect_image(
                 except StationError as error:
                     if wants_piece(request):
                         raise
-                    context = _context(station, line, complaint=translated(error))
+                    context = _context(station, line, complaint=str(error))
                     return render(request, "inspect.html", status=error.status, **context)
                 if wants_piece(request):
                     return render(

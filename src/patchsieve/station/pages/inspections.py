@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from patchsieve.station.asking import StationNow
+from patchsieve.station.pages import words
 from patchsieve.station.pages.rendering import render, wants_piece
 from patchsieve.station.pages.showing import judgement_context, panel_context
 from patchsieve.station.security import Role, Visitor, require
@@ -19,7 +20,7 @@ def inspection_page(request: Request, station: StationNow, inspection_id: str) -
     """Show an inspection; scripts get the panel in which it is looked at."""
     inspection = station.history.get(inspection_id)
     template = "inspection_panel.html" if wants_piece(request) else "inspection.html"
-    return render(request, template, **panel_context(station, inspection))
+    return render(request, template, **panel_context(station, inspection), source=words.source)
 
 
 @router.post("/inspections/{inspection_id}/judgement")

@@ -7,8 +7,10 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from patchsieve.pictures.pages import page_environment
 from patchsieve.station.asking import station_of
-from patchsieve.station.languages import language_of, speak_in
+from patchsieve.station.languages import language_of, speak_in, translated
+from patchsieve.station.pages import words
 from patchsieve.station.pages.shapes import scale_place
 from patchsieve.station.security import Role
 
@@ -26,20 +28,13 @@ def wants_piece(request: Request) -> bool:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("patchsieve.station.pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # New templates belong to a new program: an upgrade on the disk does not change pages under its feet.
-        auto_reload=False,
-    )
+    environment = page_environment("patchsieve.station.pages")
     speak_in(environment)
     environment.globals.update(
         static=lambda path: f"/static/{path}",
         program_version=version("patchsieve"),
         scale_place=scale_place,
+        who=lambda name: translated(words.who(name)),
         pages_of_a_line=PAGES_OF_A_LINE,
     )
     return environment

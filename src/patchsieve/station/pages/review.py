@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from patchsieve.errors import BrokenImageError
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Conflict, NotFound, StationError
-from patchsieve.station.languages import said, translated
+from patchsieve.station.languages import heard, said
 from patchsieve.station.pages.lines import MOST, Number, line_context
 from patchsieve.station.pages.rendering import render, wants_piece
 from patchsieve.station.running import Station
@@ -121,7 +121,9 @@ def _readable(make: Any) -> Any:
     try:
         return make()
     except BrokenImageError as error:
-        raise NotFound(str(error)) from error
+        raise NotFound(
+            said("%(name)s: %(reason)s", name=error.path.name, reason=heard(error.reason))
+        ) from error
 
 
 def _show(request: Request, station: Station, line: str, rank: int) -> Response:
@@ -153,7 +155,7 @@ def _context(station: Station, line: str, rank: int | None) -> dict[str, Any]:
         try:
             pieces = _readable(lambda: station.review.evidence(line, found.version, current.rank))
         except StationError as error:
-            missing = translated(error)
+            missing = str(error)
     return {
         **line_context(station, line),
         "found": found,

@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import StationError
-from patchsieve.station.languages import translated
 from patchsieve.station.pages.lines import MOST, line_context
 from patchsieve.station.pages.rendering import render
 from patchsieve.station.running import Station
@@ -55,7 +54,7 @@ def roll_back(
 
 
 def _complaint(request: Request, station: Station, line: str, error: StationError) -> Response:
-    context = _context(station, line, complaint=translated(error))
+    context = _context(station, line, complaint=str(error))
     return render(request, "versions.html", status=error.status, **context)
 
 

@@ -64,6 +64,7 @@ class Audit:
         who: str | None = None,
         action: str | None = None,
         before_id: int | None = None,
+        after_id: int | None = None,
         limit: int = _PAGE,
     ) -> list[AuditEntry]:
         """Return the latest entries, the newest first.
@@ -72,9 +73,11 @@ class Audit:
             who: only what this one did.
             action: only this action, or with a dot at the end all that begin with it: ``"user."``.
             before_id: only entries older than this one; the last id of a page gives the next page.
+            after_id: only the nearest that are newer than this one; the first id of a page gives the page before.
             limit: at most so many.
         """
-        wanted = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit)
+        key = AuditRow.id
+        wanted = select(AuditRow).order_by(key.desc() if after_id is None else key.asc()).limit(limit)
         if who:
             wanted = wanted.where(AuditRow.who == who)
         if action and action.endswith("."):
@@ -82,9 +85,12 @@ class Audit:
         elif action:
             wanted = wanted.where(AuditRow.action == action)
         if before_id is not None:
-            wanted = wanted.where(AuditRow.id < before_id)
+            wanted = wanted.where(key < before_id)
+        if after_id is not None:
+            wanted = wanted.where(key > after_id)
         with self._store.reading() as session:
-            return [_entry(row) for row in session.scalars(wanted)]
+            found = [_entry(row) for row in session.scalars(wanted)]
+        return sorted(found, key=lambda entry: -entry.id)
 
     def people(self) -> list[str]:
         """Return everybody who did something, by name."""

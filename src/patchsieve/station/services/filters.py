@@ -13,7 +13,7 @@ from patchsieve.station.languages import said
 from patchsieve.station.store.tables import InspectionRow, LineRow, VersionRow
 
 Sort = Literal["created_at", "score"]
-Human = Literal["good", "defect", "judged", "unjudged", "corrected"]
+Human = Literal["good", "defect", "judged", "unjudged", "open", "corrected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Filter:
         line: name of the line.
         version: number of the model version.
         verdict: of the model: "good", "review" or "defect".
-        human: "good" or "defect" as people said; "judged" by people, whatever they said; "unjudged"; "corrected" where
-            people said otherwise than the model.
+        human: "good" or "defect" as people said; "judged" by people, whatever they said; "unjudged"; "open": unjudged
+            and not called good by the model; "corrected" where people said otherwise than the model.
         operating_point: name of it.
         source: "page", "api" or "watch".
         since: from this moment on.
@@ -86,31 +86,42 @@ class Order:
         columns = self._column, InspectionRow.id
         return tuple(each.desc() if self.descending else each.asc() for each in columns)  # type: ignore[return-value]
 
-    def cursor(self, row: InspectionRow) -> str:
-        """Return what says that a page ended with this row."""
+    @property
+    def turned(self) -> "Order":
+        """The same the other way round."""
+        return Order(self.by, not self.descending)
+
+    def cursor(self, row: InspectionRow, *, back: bool = False) -> str:
+        """Return what says that a page ended with this row; one that leads back, that a page began with it."""
         value = row.created_at.isoformat() if self.by == "created_at" else row.score
-        text = json.dumps([self.by, self.descending, value, row.id])
+        text = json.dumps([self.by, self.descending, back, value, row.id])
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def after(self, cursor: str) -> ColumnElement[bool]:
-        """Return the condition for what comes after a cursor.
+    def leads_back(self, cursor: str) -> bool:
+        """Say whether a cursor stands for what comes before its row. Raises `Invalid`, as `beyond` does."""
+        return self._read(cursor)[0]
+
+    def beyond(self, cursor: str) -> ColumnElement[bool]:
+        """Return the condition for what comes after the row of a cursor, or before it for one that leads back.
 
         Raises:
             Invalid: it is none, or one of another order.
         """
-        value, row_id = self._read(cursor)
+        back, value, row_id = self._read(cursor)
         column, key = self._column, InspectionRow.id
-        if self.descending:
+        if self.descending != back:
             return or_(column < value, and_(column == value, key < row_id))
         return or_(column > value, and_(column == value, key > row_id))
 
-    def _read(self, cursor: str) -> tuple[datetime | float, str]:
+    def _read(self, cursor: str) -> tuple[bool, datetime | float, str]:
         try:
             padded = cursor + "=" * (-len(cursor) % 4)
-            by, descending, value, row_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
+            by, descending, back, value, row_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
             found = datetime.fromisoformat(value) if by == "created_at" else float(value)
             if not (isinstance(row_id, str) and row_id.isalnum() and row_id.isascii()):
                 raise ValueError("no key")
+            if not isinstance(back, bool):
+                raise ValueError("no direction")
             if isinstance(found, datetime) and found.tzinfo is None:
                 raise ValueError("no zone")
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
@@ -119,7 +130,7 @@ class Order:
             ) from error
         if (by, descending) != (self.by, self.descending):
             raise Invalid(said("the cursor belongs to another order: begin at the first page"))
-        return found, row_id
+        return back, found, row_id
 
     @property
     def _column(self) -> Any:
@@ -133,6 +144,8 @@ def _said_by_people(value: Human) -> ColumnElement[bool]:
             return said.is_not(None)
         case "unjudged":
             return said.is_(None)
+        case "open":
+            return and_(said.is_(None), InspectionRow.verdict != "good")
         case "corrected":
             # A part left to people is not called wrong by what they say.
             return and_(said.is_not(None), InspectionRow.verdict != "review", said != InspectionRow.verdict)

@@ -33,10 +33,12 @@ class Page:
     Attributes:
         inspections: those of this page.
         next_cursor: where the next page begins; None at the end.
+        previous_cursor: where the page before ends; None at the beginning.
     """
 
     inspections: list[Inspection]
-    next_cursor: str | None
+    next_cursor: str | None = None
+    previous_cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class History:
         cursor: str | None = None,
         limit: int = PAGE,
     ) -> Page:
-        """Return a page. What is inspected meanwhile neither shifts nor doubles what the next pages show.
+        """Return a page. What is inspected meanwhile neither shifts nor doubles what the other pages show.
+
+        Who goes back beyond the beginning gets the first page, as it is then.
 
         Raises:
             Invalid: the cursor is none, or of another order.
@@ -83,10 +87,16 @@ class History:
         limit = min(max(1, limit), LARGEST_PAGE)
         with self._store.reading() as session:
             rows = self._rows(session, wanted, order, cursor, limit + 1)
-        more = len(rows) > limit
+        more, rows = len(rows) > limit, rows[:limit]
+        back = cursor is not None and order.leads_back(cursor)
+        if back and not more:
+            return self.page(wanted, order, limit=limit)
+        if back:
+            rows.reverse()
         return Page(
-            [inspection_of(*row) for row in rows[:limit]],
-            order.cursor(rows[limit - 1][0]) if more else None,
+            [inspection_of(*row) for row in rows],
+            order.cursor(rows[-1][0]) if more or back else None,
+            order.cursor(rows[0][0], back=True) if cursor is not None and rows else None,
         )
 
     def count(self, wanted: Filter | None = None) -> int:
@@ -191,9 +201,12 @@ class History:
     def _rows(
         session: Session, wanted: Filter, order: Order, cursor: str | None, limit: int
     ) -> list[tuple[InspectionRow, str, int]]:
-        query = inspections().where(*wanted.conditions()).order_by(*order.columns()).limit(limit)
+        """Return rows from the beginning or from a cursor on, those next to it first."""
+        query = inspections().where(*wanted.conditions())
         if cursor is not None:
-            query = query.where(order.after(cursor))
+            query = query.where(order.beyond(cursor))
+            order = order.turned if order.leads_back(cursor) else order
+        query = query.order_by(*order.columns()).limit(limit)
         return [(row, line, number) for row, line, number in session.execute(query)]
 
     @staticmethod
@@ -205,8 +218,8 @@ class History:
 
 
 def _map_gone() -> NotFound:
-    return NotFound("the anomaly map of this inspection is gone from the disk")
+    return NotFound(said("the anomaly map of this inspection is gone from the disk"))
 
 
 def _missing(inspection_id: str) -> NotFound:
-    return NotFound(f"there is no inspection {inspection_id!r}")
+    return NotFound(said("there is no inspection %(id)s", id=repr(inspection_id)))

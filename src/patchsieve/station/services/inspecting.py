@@ -16,7 +16,7 @@ from patchsieve.errors import BrokenImageError, ConfigError
 from patchsieve.pictures import colour_scale
 from patchsieve.station.engine import Accepted, Decoder, EventHub, ModelPool, Ticket
 from patchsieve.station.errors import Conflict, Invalid, TooLarge
-from patchsieve.station.languages import said
+from patchsieve.station.languages import heard, said
 from patchsieve.station.services.inspection import Inspection, inspection_of, inspections
 from patchsieve.station.services.lines import Line, Lines
 from patchsieve.station.services.once import Once
@@ -124,7 +124,7 @@ class Inspecting:
         """
         (one,) = self._inspect(line, [upload], asked, [asked.key])
         if isinstance(one, Refused):
-            raise Invalid(f"{one.image_name}: {one.reason}")
+            raise Invalid(said("%(name)s: %(reason)s", name=one.image_name, reason=heard(one.reason)))
         return one
 
     def inspect_many(self, line: str, uploads: Sequence[Upload], asked: Asked) -> list[Inspection | Refused]:

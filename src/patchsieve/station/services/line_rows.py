@@ -26,5 +26,9 @@ def version_row(session: Session, line: LineRow, number: int | None) -> VersionR
         query = query.where(VersionRow.number == number)
     row = session.scalar(query)
     if row is None:
-        raise NotFound(f"{line.name} has no version {'that is active' if number is None else number}")
+        raise NotFound(
+            said("%(line)s has no version that is active", line=line.name)
+            if number is None
+            else said("%(line)s has no version %(number)s", line=line.name, number=number)
+        )
     return row

@@ -12,7 +12,7 @@ from patchsieve.decisions import Costs, OperatingPoint, Purpose, labelled_thresh
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.station.engine import ModelPool, Serving
 from patchsieve.station.errors import Conflict, Invalid
-from patchsieve.station.languages import said
+from patchsieve.station.languages import heard, said
 from patchsieve.station.services.audit import record
 from patchsieve.station.services.judged_scores import Floats, JudgedScores
 from patchsieve.station.services.lines import Lines
@@ -155,7 +155,7 @@ class Thresholds:
             raise Invalid(str(error)) from error
         except ImagesError as error:
             raise Conflict(
-                said("%(why)s; judge inspections of both kinds first, in the history", why=str(error))
+                said("%(why)s; judge inspections of both kinds first, in the history", why=heard(str(error)))
             ) from error
         with self._store.writing() as session:
             version = _locked(session, serving.version_id)

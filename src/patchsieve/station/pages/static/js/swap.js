@@ -15,8 +15,9 @@ export async function fetchPiece(address, options = {}) {
     throw new Error(words("failed"), { cause: error });
   }
   const text = await answer.text();
-  if (!answer.ok) throw Object.assign(new Error(reason(text) ?? words("failed")), { status: answer.status, answer });
-  return text;
+  if (answer.ok) return text;
+  const why = answer.status === 401 ? words("stranger") : reason(text) ?? words("failed");
+  throw Object.assign(new Error(why), { status: answer.status, answer });
 }
 
 function reason(text) {
