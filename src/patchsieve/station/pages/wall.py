@@ -13,7 +13,7 @@ from patchsieve.station.pages.lines import line_context
 from patchsieve.station.pages.rendering import render
 from patchsieve.station.pages.showing import pictures_of
 from patchsieve.station.running import Station
-from patchsieve.station.security import Role, require
+from patchsieve.station.security import Role, require, while_permitted
 from patchsieve.station.services.filters import Filter
 
 router = APIRouter()
@@ -38,7 +38,8 @@ async def wall_events(request: Request, station: StationNow, line: str) -> Respo
     """Tell as server-sent events that there is something new."""
     # In the event loop, not in a thread that a stream would keep.
     found = await to_thread.run_sync(station.lines.line, line)
-    stream = station.events.stream(request.headers.get("Last-Event-ID"), found.id)
+    events = station.events.stream(request.headers.get("Last-Event-ID"), found.id)
+    stream = while_permitted(request, Role.VIEWER, events)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 

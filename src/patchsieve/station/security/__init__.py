@@ -29,6 +29,9 @@ a foreign `Origin` or `Sec-Fetch-Site`. `require` then wants the CSRF token of t
 `<meta name="csrf">` for scripts. Requests with a bearer token need none, since no browser adds one by itself. Nor do
 programs on this machine that send no cookie and none of the headers that browsers send.
 
+**Streams.** An answer that lasts goes through `while_permitted`: it ends with the login or the token, or when it
+loses its role.
+
 **Parts.** `install(app, ...)` puts `Guard` (who, from where) and `SecurityHeaders` (every response) around an
 application. `passwords` and `secrets` hash, `throttling` slows guessing down, `redirects` keeps `next` on this site.
 """
@@ -38,6 +41,7 @@ from patchsieve.station.security.cookies import forget_cookie, set_cookie
 from patchsieve.station.security.guard import Gatekeeper, Guard
 from patchsieve.station.security.headers import SECURITY_HEADERS, SecurityHeaders
 from patchsieve.station.security.installing import install, require_safe_start
+from patchsieve.station.security.lasting import while_permitted
 from patchsieve.station.security.passwords import (
     hash_password,
     password_fits,
@@ -72,4 +76,5 @@ __all__ = [
     "require_safe_start",
     "safe_next",
     "set_cookie",
+    "while_permitted",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote
 
@@ -52,11 +53,14 @@ class Seen:
         visitor: who asks.
         cookie: the secret that the browser holds; ``""`` where there is none.
         needs_csrf: whether what changes something must carry the token that belongs to the cookie.
+        again: says who the same request would be from by now; None where its token is none any more. It may take a
+            moment: the database is asked.
     """
 
     visitor: Visitor
     cookie: str
     needs_csrf: bool
+    again: Callable[[], Visitor | None]
 
 
 class Guard:
@@ -93,7 +97,7 @@ class Guard:
         fresh = not cookie and _wants_page(request)
         if fresh:
             cookie = new_secret()
-        seen = Seen(visitor, cookie, _needs_csrf(request, visitor))
+        seen = Seen(visitor, cookie, _needs_csrf(request, visitor), partial(self._recognise, request))
         state = scope.setdefault("state", {})
         state.update(seen=seen, visitor=visitor, csrf=csrf_of(cookie) if cookie else "")
         await self._app(scope, receive, _handing_out(request, cookie, send) if fresh else send)

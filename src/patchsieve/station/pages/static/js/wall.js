@@ -43,7 +43,9 @@ async function renew() {
     try {
       place(await fetchPiece(wall.dataset.now, { signal: AbortSignal.timeout(PATIENCE) }));
       show(true);
-    } catch {
+    } catch (error) {
+      // Nobody is logged in here any more: the page itself leads to where one can.
+      if (error.status === 401) return location.reload();
       show(false);
     }
     await new Promise((resolve) => setTimeout(resolve, AT_MOST_EVERY));
