@@ -49,11 +49,8 @@ PAIRS = [
 
 
 def themes() -> dict[str, Theme]:
-    blocks = re.findall(r"(:root[^{]*)\{([^{}]*)\}", SHEET)
-    found = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", body)) for _, body in blocks]
-    light, by_system, by_switch = found
-    assert by_system == by_switch, "the dark theme is written twice, and not the same"
-    return {"light": light, "dark": light | by_switch}
+    found = re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", SHEET)
+    return {"light": {name: light for name, light, _ in found}, "dark": {name: dark for name, _, dark in found}}
 
 
 THEMES = themes()
