@@ -22,16 +22,9 @@ if TYPE_CHECKING:
     from patchsieve.progress import Progress
 
 RESULTS = "results.sqlite"
+COSTS = ("fit_seconds", "image_ms", "file_mib")
 # The figures that are printed; all others are in the report.
-SHOWN = (
-    "image_auroc",
-    "pixel_auroc",
-    "aupro",
-    "suspects_precision_at_n",
-    "fit_seconds",
-    "image_ms",
-    "file_mib",
-)
+SHOWN = ("image_auroc", "pixel_auroc", "aupro", "suspects_precision_at_n", *COSTS)
 
 
 def _tell_presets(wanted: bool) -> None:
@@ -255,7 +248,9 @@ def _show(results: "Sequence[CellResult]") -> None:
     for name in columns:
         table.add_column(METRICS[name])
     for row in rows:
-        figures = [_figure(row.means[name], row.spreads[name]) for name in columns]
+        # How much a time differs between seeds says what else the machine had to do.
+        spreads = {name: None if name in COSTS else row.spreads[name] for name in columns}
+        figures = [_figure(row.means[name], spreads[name]) for name in columns]
         overlap = row.overlap if row.noise else "-"
         table.add_row(row.dataset, row.system, f"{row.noise:g}", overlap, *figures)
     out.print(table)
