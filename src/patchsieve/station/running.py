@@ -88,7 +88,6 @@ class Station:
         self.inspecting = Inspecting(
             store,
             self.pictures,
-            self.lines,
             self.pool,
             self.decoder,
             self.events,

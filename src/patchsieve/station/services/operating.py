@@ -39,15 +39,13 @@ def point_of(row: PointRow) -> OperatingPoint:
 
 def current_row(session: Session, version_id: str, name: str | None) -> PointRow:
     """Return the row of a point that counts now, the default's where no name is given. Raises `NotFound`."""
-    query = select(PointRow).where(PointRow.version_id == version_id, PointRow.superseded_at.is_(None))
-    rows = session.scalars(query).all()
-    for row in rows:
-        if row.name == name or (name is None and row.is_default):
-            return row
-    raise NotFound(
-        said(
-            "there is no operating point %(name)s; there are %(known)s",
-            name=name,
-            known=", ".join(sorted(row.name for row in rows)),
+    current = select(PointRow).where(PointRow.version_id == version_id, PointRow.superseded_at.is_(None))
+    row = session.scalar(current.where(PointRow.is_default if name is None else PointRow.name == name))
+    if row is None:
+        known = sorted(each.name for each in session.scalars(current))
+        raise NotFound(
+            said(
+                "there is no operating point %(name)s; there are %(known)s", name=name, known=", ".join(known)
+            )
         )
-    )
+    return row

@@ -7,14 +7,14 @@ from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import ColumnElement, delete, exists, select
-from sqlalchemy.orm import Session
 
 from patchsieve.station.services.audit import record
+from patchsieve.station.services.originals import is_needed
 from patchsieve.station.settings import StationSettings
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
 from patchsieve.station.store.pictures import PictureFiles
-from patchsieve.station.store.tables import FeedbackRow, InspectionRow, MarkRow
+from patchsieve.station.store.tables import FeedbackRow, InspectionRow
 
 _EVERY_SECONDS = 15 * 60.0
 _CHUNK = 200
@@ -114,14 +114,8 @@ class Retention:
             record(session, "station", "history.sweep", "history", before={"inspections": len(rows)})
         freed = sum(self._pictures.remove_map(row.id) for row in rows)
         for file, sha256 in {row.image_file: row.image_sha256 for row in rows}.items():
-            freed += self._pictures.remove(file, sha256, partial(self._is_needed, sha256))
+            freed += self._pictures.remove(file, sha256, partial(is_needed, self._store, sha256))
         return Swept(len(rows), freed)
-
-    def _is_needed(self, sha256: str) -> bool:
-        with self._store.reading() as session:
-            return _refers(session, InspectionRow.image_sha256, sha256) or _refers(
-                session, MarkRow.image_sha256, sha256
-            )
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -133,7 +127,3 @@ class Retention:
                 # The line goes on; the next sweep may succeed.
                 _log.exception("the history could not be swept")
             self._stopping.wait(_EVERY_SECONDS)
-
-
-def _refers(session: Session, column: object, sha256: str) -> bool:
-    return session.scalar(select(column).where(column == sha256).limit(1)) is not None  # type: ignore[call-overload]
