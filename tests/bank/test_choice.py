@@ -1,8 +1,12 @@
 """How many and which patches are chosen: the projection, the cap, and shards where memory is short."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.random_projection import GaussianRandomProjection
 
 from patchsieve.bank import CoresetChoice, greedy_coreset
@@ -86,10 +90,38 @@ def test_shards_cover_the_candidates_nearly_as_well(shards: int) -> None:
     assert radius(values, picks) <= 2 * radius(values, select(CoresetChoice(ratio=0.02), values))
 
 
+def test_a_composable_choice_is_the_greedy_one_in_as_many_shards_as_pay() -> None:
+    values = points(2700, 6)
+    composable = CoresetChoice("composable", ratio=0.02)
+    assert composable.shards(len(values), 6, values.device) == 7
+    assert torch.equal(select(composable, values), select(CoresetChoice(ratio=0.02, memory=1), values))
+    assert composable.working_bytes(2700, 6, values.device) == 386 * working_bytes(6, values.device)
+    # One shard is all there is.
+    half = points(300, 6)
+    assert torch.equal(
+        select(CoresetChoice("composable", ratio=0.5), half), select(CoresetChoice(ratio=0.5), half)
+    )
+
+
+@given(
+    st.lists(st.tuples(st.integers(-20, 20), st.integers(-20, 20)), min_size=16, max_size=16),
+    st.integers(0, 9),
+)
+@settings(max_examples=50, deadline=None)
+def test_a_composable_choice_stays_within_four_times_the_best_radius(
+    places: list[tuple[int, int]], seed: int
+) -> None:
+    values = torch.tensor(places, dtype=torch.float32)
+    choice = CoresetChoice("composable", ratio=1, size=2, seed=seed)
+    assert choice.shards(16, 2, values.device) == 2
+    best = min(radius(values, torch.tensor(centres)) for centres in combinations(range(16), 2))
+    assert radius(values, select(choice, values)) <= 4 * best + 1e-4
+
+
 def test_a_rare_patch_survives_the_shards() -> None:
     values = points(1000, 6)
     values[777] += 40
-    assert 777 in select(CoresetChoice(ratio=0.01, memory=1), values).tolist()
+    assert 777 in select(CoresetChoice("composable", ratio=0.01), values).tolist()
 
 
 def test_there_are_never_so_many_shards_that_their_choices_outgrow_them() -> None:

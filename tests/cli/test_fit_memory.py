@@ -110,7 +110,10 @@ def test_shards_are_owned_up_to_and_a_budget_that_cannot_be_kept_is_warned_of(
     options = ["--memory-budget", "2GiB", "--bank-size", 20, "--detector", "patchcore"]
     finished = patchsieve("fit", unsorted, *options, "--out", tmp_path / "line7.sieve", small=True)
     assert finished.code == 0
-    said = "about 20 patches, chosen in 3 shards: close to the greedy choice, not the same; more memory makes it exact"
+    said = (
+        "about 20 patches, chosen in 3 shards: close to the greedy choice, not the same; --coreset greedy is exact "
+        "with enough memory"
+    )
     assert plan_of(finished)["memory bank"] == said
     assert "coreset of shard 3 of 3" in finished.err
     assert "this may not fit into memory: use a smaller --bank-size" in finished.err

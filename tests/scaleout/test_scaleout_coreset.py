@@ -1,6 +1,7 @@
 """The coreset over shards on workers: the picks of one machine, also when a worker is lost."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from patchsieve.scaleout import FeatureBlocks
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("workers")]
 
 CHOICE = CoresetChoice(size=600, projection_dims=8, seed=3)
+COMPOSABLE = replace(CHOICE, method="composable")
 
 
 def features(images: int, channels: int) -> torch.Tensor:
@@ -27,12 +29,13 @@ def spread_out(data: torch.Tensor, size: int = 7) -> FeatureBlocks:
     return FeatureBlocks([ray.put(part) for part in parts], list(map(len, parts)), tuple(data.shape[1:]))
 
 
-def test_the_picks_are_those_of_one_machine() -> None:
+@pytest.mark.parametrize("choice", [CHOICE, COMPOSABLE], ids=["greedy", "composable"])
+def test_the_picks_are_those_of_one_machine(choice: CoresetChoice) -> None:
     data = features(50, 24)
     some = np.random.default_rng(2).permutation(50)[:40]
     candidates = torch.from_numpy(np.flatnonzero(np.random.default_rng(1).random(40 * 256) > 0.1))
-    here = CHOICE.select(PatchFeatures(data).take(some), candidates)
-    there = CHOICE.select(PatchFeatures(spread_out(data)).take(some), candidates)
+    here = choice.select(PatchFeatures(data).take(some), candidates)
+    there = choice.select(PatchFeatures(spread_out(data)).take(some), candidates)
     assert len(here) == 600
     assert torch.equal(there, here)
 

@@ -1,6 +1,7 @@
 """How many and which of the candidate patches become the memory bank, within a budget of memory."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
@@ -13,11 +14,12 @@ from patchsieve.bank import clustering, coreset
 from patchsieve.bank.coreset import CHUNK_ROWS, Shard, greedy_rounds, random_coreset
 from patchsieve.errors import ConfigError
 from patchsieve.features.patches import PatchFeatures
-from patchsieve.features.placement import Reader
+from patchsieve.features.placement import Here, Reader
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
 
-CORESETS = ("greedy", "random", "kmeans", "minibatch_kmeans")
+CORESETS = ("greedy", "composable", "random", "kmeans", "minibatch_kmeans")
+_K_CENTER = ("greedy", "composable")
 # Candidates read and projected at a time.
 _READ_PATCHES = 65_536
 
@@ -26,17 +28,22 @@ _READ_PATCHES = 65_536
 class CoresetChoice:
     """How the patches of the bank are chosen.
 
-    The greedy selection needs all candidates in memory. Where they do not fit into `memory`, they are split into
-    shards by image, each shard chooses a whole bank of its own, and the bank is chosen from these choices. That is
-    no longer the greedy selection itself: no candidate is farther from the bank than the sum of two greedy radii, of
-    its shard and of the last selection, 4 times the smallest radius possible, where greedy alone promises 2.
+    The greedy selection needs all candidates in memory, here or with workers elsewhere. Where they do not fit into
+    `memory`, they are split into shards by image, each shard chooses a whole bank of its own, and the bank is chosen
+    from these choices. That is no longer the greedy selection itself. No candidate is farther from the bank than the
+    sum of two greedy radii, of its shard and of the last selection, and neither is more than twice the smallest radius
+    possible for all candidates: among any k + 1 of them two share a centre of the best k. So it is 4 times the smallest
+    radius at most, where greedy alone promises 2. ``composable`` works in shards in any case, in as many as pays: a
+    shard is then as large as the choices of all are together, and with workers elsewhere each shard is a task by
+    itself, so that no worker holds more than that, and none waits for the others.
 
     The k-means methods stand for the usual alternative: the real patch nearest to each cluster's centre. Centres
     follow the crowd, so rare looks are left out that greedy keeps; they are here to be compared with. Where the
     candidates do not fit into `memory`, they cluster as many as do, chosen at random.
 
     Attributes:
-        method: ``greedy`` (k-center), ``random``, ``kmeans`` or ``minibatch_kmeans``.
+        method: ``greedy`` (k-center), ``composable`` (the same in shards), ``random``, ``kmeans`` or
+            ``minibatch_kmeans``.
         ratio: share of the candidate patches that enters the bank, 0 < ratio <= 1.
         size: the most patches that enter it; None for no limit but the ratio.
         projection_dims: distances are measured on a Johnson-Lindenstrauss projection to this many dimensions where
@@ -74,11 +81,13 @@ class CoresetChoice:
 
         A large bank keeps their number, and so what is saved, small: a cap on its size helps.
         """
+        # With more shards than this, what they choose together is more than one of them.
+        most = isqrt(candidates // self.count(candidates))
+        if self.method == "composable":
+            return most
         if self.method != "greedy" or self.memory is None:
             return 1
         needed = candidates * self._bytes_each(channels, device)
-        # With more shards than this, what they choose together is more than one of them.
-        most = isqrt(candidates // self.count(candidates))
         return min(-(-needed // self.memory), most)
 
     def working_bytes(self, candidates: int, channels: int, device: torch.device) -> int:
@@ -86,7 +95,7 @@ class CoresetChoice:
         if self.method == "random":
             return 0
         together = -(-candidates // self.shards(candidates, channels, device))
-        if self.method != "greedy":
+        if self.method not in _K_CENTER:
             together = min(candidates, self._clustered(channels, device))
         return together * self._bytes_each(channels, device)
 
@@ -107,22 +116,46 @@ class CoresetChoice:
         if self.method == "random":
             picks = random_coreset(len(candidates), count, seed=self.seed)
             return candidates[torch.from_numpy(picks).to(candidates.device)]
-        if self.method != "greedy":
+        if self.method not in _K_CENTER:
             return self._cluster(features, candidates, count, progress)
         random = np.random.default_rng(self.seed)
-        # Workers elsewhere hold the candidates between them, in memory of their own.
-        alone = not features.elsewhere
-        shards = self.shards(len(candidates), features.shape[3], features.device) if alone else 1
-        if shards > 1:
-            candidates = torch.cat(
-                [
-                    self._greedy(
-                        features, part, count, random, f"coreset of shard {number} of {shards}", progress
-                    )
-                    for number, part in enumerate(candidates.tensor_split(shards), start=1)
-                ]
+        shards = self.shards(len(candidates), features.shape[3], features.device)
+        # Workers elsewhere hold all candidates between them, in memory of their own.
+        if shards > 1 and not (self.method == "greedy" and features.elsewhere):
+            parts = candidates.tensor_split(shards)
+            candidates = self._chosen_in_shards(features, parts, count, random, progress)
+        return self._greedy(features, candidates, count, random, progress)
+
+    def _chosen_in_shards(
+        self,
+        features: PatchFeatures,
+        shards: Sequence[torch.Tensor],
+        count: int,
+        random: np.random.Generator,
+        progress: Progress,
+    ) -> torch.Tensor:
+        """Return what the shards choose, each for itself."""
+        projection = self._projection(features)
+        # How far a worker elsewhere is with its shard, nobody is told.
+        told = SILENT if features.elsewhere else progress
+        works = [
+            partial(
+                _shard_picks,
+                total=len(shard),
+                count=min(count, len(shard)),
+                start=int(random.integers(len(shard))),
+                projection=projection,
+                title=f"coreset of shard {number} of {len(shards)}",
+                progress=told,
             )
-        return self._greedy(features, candidates, count, random, "coreset", progress)
+            for number, shard in enumerate(shards, start=1)
+        ]
+        found = []
+        with staged(progress, "coresets of shards", len(shards)) as stage:
+            for shard, picks in zip(shards, features.map_patches(shards, works), strict=True):
+                found.append(shard[picks.to(shard.device)])
+                stage.advance()
+        return torch.cat(found)
 
     def _greedy(
         self,
@@ -130,7 +163,6 @@ class CoresetChoice:
         candidates: torch.Tensor,
         count: int,
         random: np.random.Generator,
-        title: str,
         progress: Progress,
     ) -> torch.Tensor:
         shards = features.spread(
@@ -142,7 +174,6 @@ class CoresetChoice:
                 len(candidates),
                 min(count, len(candidates)),
                 start=int(random.integers(len(candidates))),
-                title=title,
                 progress=progress,
             )
         finally:
@@ -180,7 +211,9 @@ class CoresetChoice:
     def _bytes_each(self, channels: int, device: torch.device) -> int:
         dims = min(channels, self.projection_dims)
         return (
-            coreset.working_bytes(dims, device) if self.method == "greedy" else clustering.working_bytes(dims)
+            coreset.working_bytes(dims, device)
+            if self.method in _K_CENTER
+            else clustering.working_bytes(dims)
         )
 
     def _projection(self, features: PatchFeatures) -> torch.Tensor | None:
@@ -195,6 +228,21 @@ class CoresetChoice:
 
 def _shard(read: Reader, first: int, count: int, *, projection: torch.Tensor | None) -> Shard:
     return Shard(_points(read, count, projection), first)
+
+
+def _shard_picks(
+    read: Reader,
+    *,
+    total: int,
+    count: int,
+    start: int,
+    projection: torch.Tensor | None,
+    title: str,
+    progress: Progress,
+) -> torch.Tensor:
+    """Return which of `total` patches a shard chooses for itself, int64 `[K]`."""
+    alone = Here([_shard(read, 0, total, projection=projection)])
+    return torch.from_numpy(greedy_rounds(alone, total, count, start=start, title=title, progress=progress))
 
 
 def _points(read: Reader, count: int, projection: torch.Tensor | None) -> torch.Tensor:

@@ -41,7 +41,7 @@ def fit(
         bool | None, typer.Option("--soft-weights/--no-soft-weights", help="Weight scores by outlier scores.")
     ] = None,
     coreset: Annotated[
-        str | None, typer.Option(help="greedy (default), random, kmeans or minibatch_kmeans.")
+        str | None, typer.Option(help="greedy (default), composable, random, kmeans or minibatch_kmeans.")
     ] = None,
     coreset_ratio: Annotated[
         float | None, typer.Option(help="Share of patches in the bank; default 0.1.")

@@ -44,4 +44,7 @@ def show_plan(plan: "Plan", folder: Path | None) -> None:
 def _exactness(plan: "Plan") -> str:
     if plan.shards == 1:
         return ""
-    return f", chosen in {plan.shards} shards: close to the greedy choice, not the same; more memory makes it exact"
+    return (
+        f", chosen in {plan.shards} shards: close to the greedy choice, not the same; --coreset greedy is exact with "
+        "enough memory"
+    )

@@ -27,7 +27,8 @@ class BankDetector(Detector, ABC):
     """A detector that scores a patch by its distance to the nearest patch of a memory bank.
 
     Attributes:
-        coreset: ``greedy`` (k-center), ``random``, ``kmeans`` or ``minibatch_kmeans``.
+        coreset: ``greedy`` (k-center), ``composable`` (the same in shards), ``random``, ``kmeans`` or
+            ``minibatch_kmeans``.
         coreset_ratio: share of the candidate patches that enters the bank.
         bank_size: the most patches that enter it; None for no limit but the ratio, as in the papers.
         projection_dims: dimensions of the random projection on which a coreset's distances are measured.

@@ -183,6 +183,21 @@ class PatchFeatures:
             return
         yield from map(work, self.batches(size))
 
+    def map_patches(
+        self, lists: Sequence[torch.Tensor], works: Sequence[Callable[[Reader], Done]]
+    ) -> Iterator[Done]:
+        """Yield what comes of each work on the patches of its list, in order, done where the features lie.
+
+        Args:
+            lists: int64 `[K]` each, which patches, into the flattened `[N H W]`.
+            works: each is given what reads the patches of its list.
+        """
+        if isinstance(self._store, Workers):
+            yield from self._store.map_patches([self._stored(each) for each in lists], works)
+            return
+        for indices, work in zip(lists, works, strict=True):
+            yield work(self._reader(indices))
+
     def spread(
         self, indices: torch.Tensor, unit: int, build: Callable[[Reader, int, int], Part]
     ) -> Group[Part]:
@@ -195,7 +210,10 @@ class PatchFeatures:
         """
         if isinstance(self._store, Workers):
             return self._store.spread(self._stored(indices), unit, build)
-        return Here([build(lambda first, last: self.patches(indices[first:last]), 0, len(indices))])
+        return Here([build(self._reader(indices), 0, len(indices))])
+
+    def _reader(self, indices: torch.Tensor) -> Reader:
+        return lambda first, last: self.patches(indices[first:last])
 
     def _stored(self, indices: torch.Tensor) -> torch.Tensor:
         """Return the store's indices of patches with these, int64 `[K]`."""

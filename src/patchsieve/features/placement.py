@@ -65,6 +65,11 @@ class Workers(Protocol):
     ) -> Iterator[Done]:
         """Yield what `work` makes of some images `[b, H, W, C]`, `size` at a time, in order."""
 
+    def map_patches(
+        self, lists: Sequence[torch.Tensor], works: Sequence[Callable[[Reader], Done]]
+    ) -> Iterator[Done]:
+        """Yield what comes of each work on the patches of its list, int64 `[K]` into the store's, in order."""
+
     def spread(
         self, patches: torch.Tensor, unit: int, build: Callable[[Reader, int, int], Part]
     ) -> Group[Part]:

@@ -103,7 +103,18 @@ class FeatureBlocks:
         units = ceil(len(patches) / unit)
         parts = min(processors(), units)
         edges = [min(len(patches), unit * (units * part // parts)) for part in range(parts + 1)]
-        return ActorGroup([(self, build, patches[first:last], first) for first, last in pairwise(edges)])
+        return ActorGroup(
+            [(*self._around(patches[first:last]), build, first) for first, last in pairwise(edges)]
+        )
+
+    def map_patches(
+        self, lists: Sequence[torch.Tensor], works: Sequence[Callable[[Reader], Done]]
+    ) -> Iterator[Done]:
+        """See `Workers.map_patches`: each list is a task, which reads the blocks it needs one after the other."""
+        yield from _in_order(
+            _WORKED_PATCHES.remote(work, *self._around(patches))
+            for patches, work in zip(lists, works, strict=True)
+        )
 
     def here(self, indices: torch.Tensor) -> torch.Tensor:
         """Read patches like `patches`, in this process: for a worker that needs most of some blocks."""
@@ -116,6 +127,15 @@ class FeatureBlocks:
                 whole[wanted[places] - self._edges[block] * each]
             ).float()
         return found
+
+    def _around(self, patches: torch.Tensor) -> "tuple[FeatureBlocks, torch.Tensor]":
+        """Return no more of the blocks than these patches lie in, and where they lie there."""
+        each = self.shape[1] * self.shape[2]
+        ends = np.array([int(patches.min()), int(patches.max())]) // each
+        first, last = np.searchsorted(self._edges, ends, side="right") - 1
+        counts = np.diff(self._edges[first : last + 2])
+        blocks = FeatureBlocks(self._blocks[first : last + 1], counts.tolist(), self.shape[1:])
+        return blocks, patches - int(self._edges[first]) * each
 
     def _rows(self, rows: Rows) -> npt.NDArray[np.int64]:
         return np.arange(self.shape[0])[rows] if isinstance(rows, slice) else rows.cpu().numpy()
@@ -175,6 +195,10 @@ def _worked_images(
     return work(_placed(places, parts).view(-1, *shape))
 
 
+def _worked_patches(work: Callable[[Reader], Done], blocks: FeatureBlocks, patches: torch.Tensor) -> Done:
+    return work(lambda first, last: blocks.here(patches[first:last]))
+
+
 def _placed(places: Sequence[npt.NDArray[np.int64]], parts: Sequence[Block]) -> torch.Tensor:
     """Join parts float32 or float16 `[n, ...]`, each into its places: float32."""
     found = torch.empty(sum(map(len, places)), *parts[0].shape[1:])
@@ -201,3 +225,4 @@ _CUTS: Any = ray.remote(_cuts)
 _PATCHES: Any = ray.remote(_patches)
 _WORKED_POSITIONS: Any = ray.remote(_worked_positions)
 _WORKED_IMAGES: Any = ray.remote(_worked_images)
+_WORKED_PATCHES: Any = ray.remote(_worked_patches)

@@ -11,8 +11,8 @@ from patchsieve.features.placement import Done, Part, Reader
 if TYPE_CHECKING:
     from patchsieve.scaleout.features import FeatureBlocks
 
-# What a part is built from: where its patches lie, how, which patches, and the place of the first.
-Plan = tuple["FeatureBlocks", Callable[[Reader, int, int], Part], torch.Tensor, int]
+# What a part is built from: where its patches lie, which they are, how, and the place of the first.
+Plan = tuple["FeatureBlocks", torch.Tensor, Callable[[Reader, int, int], Part], int]
 Ref = ray.ObjectRef[Any]
 
 
@@ -31,7 +31,7 @@ class _Keeper:
     def build(self, plan: Plan[Any]) -> int:
         """Build the part, unless it is there; return how many steps it went through."""
         if not self._steps:
-            blocks, build, patches, first = plan
+            blocks, patches, build, first = plan
             self._part = build(lambda start, stop: blocks.here(patches[start:stop]), first, len(patches))
             self._steps = 1
         return self._steps
