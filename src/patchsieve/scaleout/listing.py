@@ -87,7 +87,19 @@ def _of_set(images: ImageSet, left_out: LeftOut) -> Iterator[Listed]:
     for skip in images.skipped:
         left_out.add(skip.name, skip.reason)
     for record in images:
-        yield Listed(record.name, str(Path(record.path or record.name).absolute()))
+        place = str(Path(record.path or record.name).absolute())
+        if _is_text(place):
+            yield Listed(record.name, place)
+        else:
+            left_out.add(record.name, "its name is no UTF-8, which a list of images is written in")
+
+
+def _is_text(place: str) -> bool:
+    try:
+        place.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_url(url: str, left_out: LeftOut) -> Iterator[Listed]:

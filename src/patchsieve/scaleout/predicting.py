@@ -1,12 +1,9 @@
 """Scoring any number of images with the workers of a cluster, each once, whatever is lost meanwhile."""
 
-import json
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +16,10 @@ from patchsieve.errors import ConfigError, ImagesError, PatchSieveError
 from patchsieve.progress import SILENT, Progress, staged
 from patchsieve.scaleout.cluster import gpu_count, processors
 from patchsieve.scaleout.filesystems import Folder
-from patchsieve.scaleout.listing import LeftOut, Listed, Listing, listing_of
+from patchsieve.scaleout.listing import LeftOut, listing_of
 from patchsieve.scaleout.model_copies import ModelCopy
-from patchsieve.scaleout.scoring import IMAGES, LIST_ROWS, PARTS, Job, Replica, images_at_once
-
-RUN = "run.json"
-FORMAT, VERSION = "patchsieve-predictions", 1
+from patchsieve.scaleout.runs import Asked, listed_once
+from patchsieve.scaleout.scoring import PARTS, Job, Replica, images_at_once
 
 # Parts of a list: so many that all workers have work until its end, and none larger or smaller than these.
 _PARTS = 512
@@ -51,44 +46,6 @@ class Predicted:
     def count(self) -> int:
         """Images of the list."""
         return sum(self.verdicts.values())
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What was asked of which model."""
-
-    patchsieve: str
-    model: str
-    operating_point: str | None
-    review: float | str | None
-
-
-@dataclass(frozen=True)
-class _List:
-    """What tells one list of images from another: their number, and the SHA-256 of all names and places."""
-
-    count: int
-    sha256: str
-
-
-class _Digest:
-    """Becomes that of a list while it is read."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sha256 = sha256()
-
-    def of(self, images: Iterable[Listed]) -> Iterator[Listed]:
-        """Yield the images that are taken in."""
-        for image in images:
-            self._count += 1
-            self._sha256.update("\0".join((*image, "")).encode("utf-8", "surrogateescape"))
-            yield image
-
-    @property
-    def list(self) -> _List:
-        """The list so far."""
-        return _List(self._count, self._sha256.hexdigest())
 
 
 def predict_on_cluster(
@@ -130,9 +87,9 @@ def predict_on_cluster(
     opened = copy.opened("cpu")
     # A blank image: what is wrong with the model or with these two is said before anything is written.
     opened.predict(np.zeros((8, 8, 3), np.uint8), operating_point=operating_point, review=review)
-    asked = _Asked(version("patchsieve"), copy.sha256, operating_point, review)
+    asked = Asked(version("patchsieve"), copy.sha256, operating_point, review)
     folder, left_out = Folder.of(out), LeftOut()
-    listed = _listed_once(folder, asked, listing_of(images, layout), left_out)
+    listed = listed_once(folder, asked, listing_of(images, layout), left_out)
     size = part_size(listed.count, images_at_once(opened))
     job = Job(folder, listed.count, size, operating_point, review, strict, device)
     before = _score(job, copy, progress)
@@ -173,66 +130,6 @@ def _score(job: Job, copy: ModelCopy, progress: Progress) -> int:
                 raise PatchSieveError(row["failure"])
             stage.advance(int(row["images"]))
     return before
-
-
-def _listed_once(folder: Folder, asked: _Asked, listing: Listing, left_out: LeftOut) -> _List:
-    """Write the list of images, or hold this one against that of the run that is to go on."""
-    kept = folder.read(RUN)
-    if kept is None:
-        if folder.names(PARTS):
-            raise PatchSieveError(
-                f"{folder.place} holds results, but not what they are of ({RUN}): name another folder"
-            )
-        listed = _write_list(folder, listing(left_out))
-        with folder.replacing(RUN) as temporary:
-            about = {"format": FORMAT, "version": VERSION, "asked": asdict(asked), "list": asdict(listed)}
-            temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        return listed
-    before, images = _parsed(folder, kept)
-    for name, then in asdict(before).items():
-        if getattr(asked, name) != then:
-            what = name.replace("_", " ")
-            raise PatchSieveError(
-                f"{folder.place} holds results of another {what} ({then}, not {getattr(asked, name)}): "
-                "name another folder, or ask for the same to go on"
-            )
-    digest = _Digest()
-    deque(digest.of(listing(left_out)), maxlen=0)
-    if digest.list != images:
-        raise PatchSieveError(
-            f"{folder.place} holds results of another list of images ({images.count} images, not {digest.list.count}, "
-            "or others of them): name another folder, or give the same images to go on"
-        )
-    return images
-
-
-def _write_list(folder: Folder, images: Iterator[Listed]) -> _List:
-    """Write a list as it is read. Raises `ImagesError` where it is empty."""
-    import pyarrow as arrow
-    from pyarrow import parquet
-
-    schema = arrow.schema([(name, arrow.string()) for name in Listed._fields])
-    digest = _Digest()
-    taken = digest.of(images)
-    with folder.replacing(IMAGES) as temporary:
-        with parquet.ParquetWriter(temporary, schema) as writer:
-            while rows := [image._asdict() for image in islice(taken, LIST_ROWS)]:
-                writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
-        if not digest.list.count:
-            raise ImagesError("there are no images to score")
-    return digest.list
-
-
-def _parsed(folder: Folder, kept: bytes) -> tuple[_Asked, _List]:
-    try:
-        about = json.loads(kept)
-        if (about["format"], about["version"]) != (FORMAT, VERSION):
-            raise ValueError(about["format"])
-        return _Asked(**about["asked"]), _List(**about["list"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise PatchSieveError(
-            f"{folder.place}/{RUN} is not what this PatchSieve writes ({error!r}): name another folder"
-        ) from error
 
 
 def _verdicts(folder: Folder) -> Counter[str]:
