@@ -81,3 +81,10 @@ def test_a_door_that_nobody_watches(patchsieve, tmp_path, model_file) -> None:
     )
     assert finished.code == 2
     assert "add a user first" in finished.err
+
+
+@pytest.mark.parametrize("option", ["--address=auto", "--replicas=3"])
+def test_options_of_a_cluster_without_one(serve, option) -> None:
+    said = serve(option)
+    assert option.split("=")[0] in said
+    assert "--engine ray" in said

@@ -62,7 +62,9 @@ def station(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = ["--engine", "ray", "--address", cluster.address, "--replicas", "2", "--device", "cpu"]
-    options += ["--data", data, "--port", str(port), "--queue", "6", "--batch", "2"]
+    options += ["--data", data, "--port", str(port), "--queue", "6"]
+    # Images are with the replicas for long, so that one that dies has some.
+    options += ["--max-wait", "500"]
     command = [Path(sys.executable).parent / "patchsieve", "serve", model_file, *options]
     with log.open("wb") as written:
         process = subprocess.Popen(command, stdout=written, stderr=written)
@@ -107,12 +109,15 @@ def test_a_replica_killed_under_load_loses_and_doubles_nothing(
     statuses: Counter[int] = Counter()
     half = Event()
 
+    def had_images() -> bool:
+        return "a replica was lost" in data.with_name("log").read_text()
+
     def answered(number: int) -> dict[str, Any]:
         while True:
             answer = sent(client, images[number % len(images)], f"load-{number}")
             statuses[answer.status_code] += 1
             if answer.status_code == 200:
-                if statuses[200] >= 20:
+                if statuses[200] >= 12:
                     half.set()
                 found: dict[str, Any] = answer.json()
                 return found
@@ -122,13 +127,15 @@ def test_a_replica_killed_under_load_loses_and_doubles_nothing(
             time.sleep(0.2)
 
     with ThreadPoolExecutor(12) as clients:
-        answers = [clients.submit(answered, number) for number in range(60)]
+        answers = [clients.submit(answered, number) for number in range(50)]
         assert half.wait(120)
-        assert kill("ServeReplica")
+        while not had_images() and not all(each.done() for each in answers):
+            kill("ServeReplica")
+            time.sleep(2)
         found = [each.result(240) for each in answers]
-    assert "a replica was lost" in data.with_name("log").read_text()
+    assert had_images()
     assert statuses[429] > 0
-    assert statuses[200] == 60
+    assert statuses[200] == 50
     told = {f"load-{number}": each["id"] for number, each in enumerate(found)}
     text = client.get("/api/v1/inspections/export.csv").text
     rows = csv.DictReader(text.removeprefix("\ufeff").splitlines())

@@ -10,7 +10,7 @@ from typing import IO
 
 from patchsieve.station.observing.requests import current_request_id
 
-# What a record has that no caller has given it.
+# What a record has that no caller has given it, beside what libraries keep there under names with an underscore.
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "taskName"}
 
 
@@ -27,7 +27,7 @@ class JsonLines(logging.Formatter):
         }
         if request_id := current_request_id():
             line["request_id"] = request_id
-        line |= {name: value for name, value in vars(record).items() if name not in _OWN}
+        line |= {name: value for name, value in vars(record).items() if name not in _OWN and name[0] != "_"}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
