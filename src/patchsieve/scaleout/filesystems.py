@@ -58,12 +58,13 @@ class Folder:
     def locate(self, name: str) -> tuple[FileSystem, str]:
         """Return what reads a file of the folder, and its path there."""
         files, path = file_system(self.place)
+        # What it remembers of a listing is older than what workers have written since.
+        files.invalidate_cache()
         return files, f"{path.rstrip('/')}/{name}"
 
     def names(self, below: str) -> set[str]:
         """Return the names of the files in a folder below this one; none where it is not there."""
         files, path = self.locate(below)
-        files.invalidate_cache()
         try:
             return {found.rpartition("/")[2] for found in files.ls(path, detail=False)}
         except FileNotFoundError:
@@ -72,7 +73,6 @@ class Folder:
     def has(self, name: str) -> bool:
         """Say whether a file is there."""
         files, path = self.locate(name)
-        files.invalidate_cache()
         return bool(files.exists(path))
 
     def read(self, name: str) -> bytes | None:
