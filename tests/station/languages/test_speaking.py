@@ -1,15 +1,19 @@
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jinja2
 import numpy as np
 import pytest
 
 from patchsieve.decisions import OperatingPoint, Purpose, labelled_threshold
-from patchsieve.evaluation.drift.words import _CAUSES
+from patchsieve.errors import BrokenImageError
+from patchsieve.evaluation.drift.findings import Finding
+from patchsieve.evaluation.drift.words import _CAUSES, _UNKNOWN, _UNMEASURED, _change
+from patchsieve.images import STATISTICS, Statistic, decode
 from patchsieve.station.errors import Invalid
-from patchsieve.station.languages import LANGUAGES, said, speak_in, translated
+from patchsieve.station.languages import LANGUAGES, heard, said, speak_in, translated
 
 ENGLISH, CHINESE = LANGUAGES["en"], LANGUAGES["zh"]
 
@@ -119,5 +123,51 @@ def test_what_a_model_knows_of_its_points_is_said_in_chinese() -> None:
 
 
 def test_causes_of_drift_are_said_in_chinese() -> None:
-    for cause in set(_CAUSES.values()):
+    for cause in {*_CAUSES.values(), _UNKNOWN, _UNMEASURED}:
         assert not re.search("[a-z]", chinese(cause)), cause
+
+
+@pytest.mark.parametrize("statistic", STATISTICS, ids=lambda one: one.name)
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_every_change_of_an_image_is_said_in_chinese(statistic: Statistic, direction: str) -> None:
+    change = 0.125 if direction == "higher" else -0.125
+    sentence = _change(Finding(statistic.name, direction, 0.001, 0.001, 0.9, change=change))
+    assert not re.search("[a-z]", chinese(sentence)), sentence
+    assert re.findall(r"[\d.]+", chinese(sentence)) == re.findall(r"[\d.]+", sentence)
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        Purpose("recall", target=0.95),
+        Purpose("precision", target=0.9),
+        Purpose("youden"),
+        Purpose("cost", miss=50, prevalence=0.01),
+        Purpose("profile", profile="final"),
+        Purpose("profile", profile="critical"),
+    ],
+    ids=lambda purpose: purpose.rule,
+)
+def test_what_a_threshold_is_for_and_what_speaks_against_it_is_said_in_chinese(purpose: Purpose) -> None:
+    # Scores that tell nothing: no purpose is reached.
+    found = labelled_threshold([0, 0, 1, 1, 0], [1, 2, 1, 2, 3], purpose)
+    point = OperatingPoint.for_purpose("point", purpose, found)
+    for sentence in (point.rule, *point.words):
+        words = re.sub(r"F1|final|critical|\de\+\d+", "", chinese(sentence))
+        assert not re.search("[a-z]", words), sentence
+
+
+@pytest.mark.parametrize("data", [b"", b"text", b"\x00\x01", b"\x89PNG\r\n\x1a\n\x00\x00"], ids=repr)
+def test_why_a_file_is_no_image_is_said_in_chinese(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(data)
+    with pytest.raises(BrokenImageError) as broken:
+        decode(file)
+    # What stands in brackets are names of formats, or a decoder's own words.
+    assert not re.search("[a-z]", re.sub("（.*）", "", chinese(broken.value.reason)))  # noqa: RUF001
+
+
+def test_a_sentence_of_another_room_is_translated_within_one_of_ours() -> None:
+    sentence = said("%(name)s: %(reason)s", name="unknown", reason=heard("truncated PNG"))
+    assert chinese(sentence) == "unknown：PNG 文件不完整"  # noqa: RUF001
+    assert heard("nobody has said this") == "nobody has said this"

@@ -14,10 +14,11 @@ from PIL import Image
 
 import patchsieve.station
 from patchsieve.detectors import PaDiM
+from patchsieve.detectors.refitting import Move, Standing
 from patchsieve.station import StationSettings
 from patchsieve.station.app import create_app
 from patchsieve.station.engine import FitResult
-from patchsieve.station.engine.fit_forms import Correction, HistoryChange, ModelStanding, RankMove
+from patchsieve.station.engine.fit_forms import Correction, HistoryChange
 from patchsieve.station.engine.fitting import _there, _with_bank
 from patchsieve.station.pages.rendering import PAGES_OF_A_LINE
 from patchsieve.station.pages.words import ACTIONS
@@ -33,7 +34,7 @@ NAMES |= {"PNG", "JPEG", "BMP", "TIFF", "WebP", "PNM", "GIF"}
 NAMES |= {"softpatch", "padim", "efficientnet_lite"}
 GIVEN = {"line", "none", "default", "strict", "rare", "found", "exact", "balanced", "camera"}
 # Files, hashes, and places that scripts fill.
-CODES = re.compile(r"\S+\.(?:png|sieve)\b|\b[0-9a-f]{64}\b|\{\w+\}")
+CODES = re.compile(r"\S+\.(?:png|sieve)\b|\b[0-9a-f]{12}…|\{\w+\}")
 WORDS = re.compile(r"[A-Za-z][A-Za-z_]+")
 # Attributes that are read out, shown or put into the page.
 SPOKEN = {"alt", "aria-label", "placeholder", "title"}
@@ -150,7 +151,7 @@ def say_of_training(station: Station, model_file: Path) -> None:
 
 
 def result(notes: list[str]) -> FitResult:
-    standing = ModelStanding(images=28, threshold=1.0, pixel_threshold=1.0, bank=100, suspects=4, kept=0)
+    standing = Standing(images=28, threshold=1.0, pixel_threshold=1.0, bank=100, suspects=4, kept=0)
     return FitResult(
         before=standing,
         after=standing,
@@ -159,7 +160,7 @@ def result(notes: list[str]) -> FitResult:
         learnt=("x",),
         rejected=("y",),
         patches_rejected=3,
-        moves=(RankMove(image="part_3.png", rank_before=4, rank_after=1, score_before=2, score_after=3),),
+        moves=(Move(image="part_3.png", rank_before=4, rank_after=1, score_before=2, score_after=3),),
         history=HistoryChange(
             images=2, alarms_before=1, alarms_after=0, judged=1, right_before=0, right_after=1, changed=()
         ),

@@ -7,7 +7,7 @@ export function offerThemes() {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const other = () => ((root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark" ? "light" : "dark");
   const show = () => {
-    button.querySelector("span").textContent = button.dataset[other()];
+    button.ariaLabel = button.title = button.dataset[other()];
   };
   button.addEventListener("click", () => {
     root.dataset.theme = other();
