@@ -1,5 +1,7 @@
 """The bank knows where its patches come from, and how they are chosen."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -77,12 +79,21 @@ def test_the_same_seed_gives_the_same_bank_and_another_seed_another(method: str)
 
 def test_a_bank_moves_with_all_that_belongs_to_it() -> None:
     bank = MemoryBank.build(PatchFeatures(features()), CoresetChoice(), weights=torch.rand(6, 3, 5))
+    bank = replace(bank, radii=torch.rand(len(bank)))
     moved = bank.to(torch.device("cpu"))
     assert torch.equal(moved.features, bank.features)
     assert torch.equal(moved.origins, bank.origins)
     assert moved.weights is not None
     assert bank.weights is not None
     assert torch.equal(moved.weights, bank.weights)
+    assert moved.radii is not None
+    assert bank.radii is not None
+    assert torch.equal(moved.radii, bank.radii)
+    some = bank.take(torch.tensor([2, 0]))
+    assert some.radii is not None
+    assert torch.equal(some.radii, bank.radii[[2, 0]])
+    reach = torch.maximum(torch.cdist(some.features, some.features), some.radii)
+    torch.testing.assert_close(some.reach.search(some.features)[0], reach.amin(dim=1))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A bank that takes more images in: what enters, what goes, what may not come back."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -19,7 +21,8 @@ def features(images: int, seed: int = 0, offset: float = 0.0) -> torch.Tensor:
 def built(method: str = "greedy", weights: bool = True) -> MemoryBank:
     patches = features(10)
     soft = torch.linspace(0.5, 2.0, 150).view(10, 3, 5) if weights else None
-    return MemoryBank.build(PatchFeatures(patches), CoresetChoice(method, ratio=0.3), weights=soft)
+    bank = MemoryBank.build(PatchFeatures(patches), CoresetChoice(method, ratio=0.3), weights=soft)
+    return replace(bank, radii=None if bank.weights is None else bank.weights.square())
 
 
 def k_center(points: Array, count: int) -> list[int]:
@@ -66,6 +69,8 @@ def test_origins_lead_to_the_patches_and_new_ones_weigh_as_the_median(method: st
     assert bank.weights is not None
     assert (image >= 10).any()
     assert torch.equal(again.weights[image >= 10], bank.weights.median().expand(int((image >= 10).sum())))
+    assert again.radii is not None
+    assert torch.equal(again.radii, again.weights.square())
     stayed = {tuple(o): w for o, w in zip(bank.origins.tolist(), bank.weights.tolist(), strict=True)}
     for origin, weight in zip(again.origins.tolist(), again.weights.tolist(), strict=True):
         assert origin[0] >= 10 or stayed[tuple(origin)] == weight

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from patchsieve.detectors import AdaptiveSieve, PatchCore, SoftPatch, load
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import Embeddings, PatchFeatures
-from patchsieve.sieve import LOF, outlier_scores, sieve
+from patchsieve.sieve import LOF, outlier_scores
 
 Synthetic = Callable[..., Embeddings]
 DEFECT = torch.linspace(-5, 5, 12)
@@ -64,35 +64,28 @@ def test_copies_of_training_defects_are_found(synthetic: Synthetic) -> None:
     assert scarcely > 0.8
 
 
-def test_the_score_is_the_smallest_reach_distance(synthetic: Synthetic) -> None:
-    model = AdaptiveSieve(contamination=0.1, coreset_ratio=0.4, witnesses=1)
+@pytest.mark.parametrize("soft_weights", [True, False])
+def test_the_score_is_the_smallest_reach_distance_times_its_weight(
+    synthetic: Synthetic, soft_weights: bool
+) -> None:
+    model = AdaptiveSieve(contamination=0.1, coreset_ratio=0.4, witnesses=1, soft_weights=soft_weights)
     train, test = synthetic(20), synthetic(4, seed=1).features.tensor()
     model.learn(train.features)
     patches = train.features.tensor().double().numpy().reshape(20, -1, 12)
     trusted = np.setdiff1d(np.arange(20), model.distrusted_)
     assert len(trusted) == 18
-    bank, owners = model.bank_.features.double().numpy(), model.bank_.origins[:, 0].numpy()
+    bank, origins = model.bank_.features.double().numpy(), model.bank_.origins.numpy()
     radii = [
         min(np.linalg.norm(patches[j] - patch, axis=1).min() for j in trusted if j != owner)
-        for patch, owner in zip(bank, owners, strict=True)
+        for patch, owner in zip(bank, origins[:, 0], strict=True)
     ]
+    outliers = outlier_scores(train.features, LOF(6)).numpy()[tuple(origins.T)]
     away = np.linalg.norm(test.double().numpy()[..., None, :] - bank, axis=4)
-    expected = np.maximum(away, radii).min(axis=3)
+    reach = np.maximum(away, radii)
+    expected = reach.min(axis=3) * (outliers[reach.argmin(axis=3)] if soft_weights else 1)
     image_scores, patch_scores = model.score(test)
     np.testing.assert_allclose(patch_scores, expected, rtol=1e-3)
     np.testing.assert_allclose(image_scores, expected.max(axis=(1, 2)), rtol=1e-3)
-
-
-def test_the_sieve_of_softpatch_can_be_put_on_top(synthetic: Synthetic) -> None:
-    train = contaminated(synthetic(30), 4)
-    model = AdaptiveSieve(contamination=0.1, tau=0.25, coreset_ratio=1.0)
-    model.learn(train.features)
-    trusted = np.setdiff1d(np.arange(30), model.distrusted_)
-    outliers = outlier_scores(train.features.take(trusted), LOF(6))
-    rows, *places = sieve(outliers, 0.25).numpy().nonzero()
-    expected = {(int(trusted[row]), int(y), int(x)) for row, y, x in zip(rows, *places, strict=True)}
-    assert {tuple(origin) for origin in model.bank_.origins.tolist()} == expected
-    assert len(model.bank_) == len(expected) == 27 * 20 * 3 // 4
 
 
 def test_a_small_set_is_taken_to_hide_a_few_defects(synthetic: Synthetic) -> None:
@@ -100,6 +93,8 @@ def test_a_small_set_is_taken_to_hide_a_few_defects(synthetic: Synthetic) -> Non
     model.learn(synthetic(20).features)
     assert model.contamination_ == 0.2
     assert len(model.distrusted_) == 4
+    assert model.bank_.radii is not None
+    assert model.bank_.weights is None
     model.learn(synthetic(2).features)
     assert len(model.distrusted_) == 0
 
@@ -107,9 +102,11 @@ def test_a_small_set_is_taken_to_hide_a_few_defects(synthetic: Synthetic) -> Non
 def test_parts_of_the_set_are_as_contaminated_as_the_whole(synthetic: Synthetic) -> None:
     model = AdaptiveSieve()
     model.learn(synthetic(20).features)
-    assert model.for_fewer(13, 20).contamination == 0.2
-    model.contamination_ = 0.0
-    assert model.for_fewer(13, 20).contamination == 0
+    part = model.for_fewer(13, 20)
+    assert (part.contamination, part.soft_weights) == (0.2, False)
+    model.set_params(contamination=0.1).learn(synthetic(20).features)
+    part = model.for_fewer(13, 20)
+    assert (part.contamination, part.soft_weights) == (0.1, True)
 
 
 def test_a_model_comes_back_and_goes_on_learning(synthetic: Synthetic, tmp_path: Path) -> None:
@@ -138,9 +135,7 @@ def test_a_model_without_radii_comes_back(synthetic: Synthetic, tmp_path: Path) 
     assert torch.equal(again.score(test)[1], model.score(test)[1])
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"contamination": -0.1}, {"contamination": 0.5}, {"witnesses": -1}, {"tau": 1.0}]
-)
+@pytest.mark.parametrize("wrong", [{"contamination": -0.1}, {"contamination": 0.5}, {"witnesses": -1}])
 def test_settings_that_cannot_work_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         AdaptiveSieve(**wrong).check()  # type: ignore[arg-type]

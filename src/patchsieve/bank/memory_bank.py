@@ -7,6 +7,7 @@ import torch
 
 from patchsieve.bank.choice import CoresetChoice
 from patchsieve.bank.indexes import Index, IndexChoice
+from patchsieve.bank.reach import ReachNeighbours
 from patchsieve.bank.search import NearestNeighbours
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.progress import SILENT, Progress
@@ -22,6 +23,7 @@ class MemoryBank:
         origins: int32 `[M, 3]`, (image, row, column) of each patch in the training set.
         rejected: float32 `[D, C]`, patches of confirmed defects, which never stand for normal again; None for none.
         index_choice: how it is searched.
+        radii: float32 `[M]`, the least distance that each counts as, see `ReachNeighbours`; None for a bank without.
     """
 
     features: torch.Tensor = field(repr=False)
@@ -29,6 +31,7 @@ class MemoryBank:
     origins: torch.Tensor = field(repr=False)
     rejected: torch.Tensor | None = field(default=None, repr=False)
     index_choice: IndexChoice = field(default_factory=IndexChoice)
+    radii: torch.Tensor | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -75,6 +78,12 @@ class MemoryBank:
         return self.index_choice.build(self.features)
 
     @cached_property
+    def reach(self) -> ReachNeighbours:
+        """What finds the patches with the smallest reach distance; only for a bank with radii."""
+        assert self.radii is not None, "without radii the plain index is searched"
+        return ReachNeighbours(self.index, self.radii)
+
+    @cached_property
     def spacing(self) -> float:
         """How near two neighbours in the bank usually are: the median distance of a patch to the nearest other.
 
@@ -87,8 +96,10 @@ class MemoryBank:
     def take(self, rows: torch.Tensor) -> "MemoryBank":
         """Return a bank of some of the patches: int64 `[K]`, which, or bool `[M]`."""
         rows = rows.to(self.features.device)
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, features=self.features[rows], weights=weights, origins=self.origins[rows])
+        weights, radii = (None if each is None else each[rows] for each in (self.weights, self.radii))
+        return replace(
+            self, features=self.features[rows], weights=weights, origins=self.origins[rows], radii=radii
+        )
 
     def matching(self, defects: torch.Tensor) -> torch.Tensor:
         """Say of each patch whether it matches a defect, bool `[M]`: whether one of the defect's is within `spacing`.
@@ -107,8 +118,8 @@ class MemoryBank:
 
     def to(self, device: torch.device) -> "MemoryBank":
         """Return the bank on another device."""
-        weights, rejected = (
-            None if each is None else each.to(device) for each in (self.weights, self.rejected)
+        weights, rejected, radii = (
+            None if each is None else each.to(device) for each in (self.weights, self.rejected, self.radii)
         )
         return replace(
             self,
@@ -116,4 +127,5 @@ class MemoryBank:
             weights=weights,
             origins=self.origins.to(device),
             rejected=rejected,
+            radii=radii,
         )

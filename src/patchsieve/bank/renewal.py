@@ -34,8 +34,8 @@ def renewed(
     - A random bank stays a random choice from all images (reservoir sampling): of M patches M n / (seen + n) go for
       patches of the n new images, whether near or far.
 
-    A new patch's soft weight is the median of the bank's: images that a person has confirmed are as ordinary as
-    what is ordinary in the bank, on the scale of whichever discriminator gave the weights.
+    A new patch's soft weight and radius are the medians of the bank's: images that a person has confirmed are as
+    ordinary as what is ordinary in the bank, on the scale of whichever discriminator gave the weights.
 
     Args:
         bank: not changed.
@@ -66,7 +66,7 @@ def _spread(bank: MemoryBank, patches: torch.Tensor, places: torch.Tensor) -> Me
     new = (bank.index.search(patches)[0][:, 0] > bank.spacing) & _allowed(bank, patches)
     if not new.any():
         return bank
-    union = _joined(bank, patches[new], places[new], _usual_weight(bank))
+    union = _joined(bank, patches[new], places[new], bank)
     return union.take(torch.from_numpy(greedy_coreset(union.features, len(bank), start=0)))
 
 
@@ -77,7 +77,7 @@ def _exchanged(
     count = min(count, len(allowed))
     entering = allowed[torch.from_numpy(np.sort(random.choice(len(allowed), count, replace=False)))]
     staying = torch.from_numpy(np.sort(random.choice(len(bank), len(bank) - count, replace=False)))
-    return _joined(bank.take(staying), patches[entering], places[entering], _usual_weight(bank))
+    return _joined(bank.take(staying), patches[entering], places[entering], bank)
 
 
 def _allowed(bank: MemoryBank, patches: torch.Tensor) -> torch.Tensor:
@@ -87,20 +87,19 @@ def _allowed(bank: MemoryBank, patches: torch.Tensor) -> torch.Tensor:
     return NearestNeighbours(bank.rejected).search(patches)[0][:, 0] > bank.spacing
 
 
-def _usual_weight(bank: MemoryBank) -> torch.Tensor | None:
-    return None if bank.weights is None else bank.weights.median()
-
-
-def _joined(
-    bank: MemoryBank, patches: torch.Tensor, places: torch.Tensor, weight: torch.Tensor | None
-) -> MemoryBank:
-    """Return the bank with patches `[K, C]` from `places` int32 `[K, 3]`, all of one weight, behind its own."""
-    weights = bank.weights
-    if weights is not None and weight is not None:
-        weights = torch.cat([weights, weight.expand(len(patches))])
+def _joined(bank: MemoryBank, patches: torch.Tensor, places: torch.Tensor, whole: MemoryBank) -> MemoryBank:
+    """Return the bank with patches `[K, C]` from `places` int32 `[K, 3]` behind its own, as ordinary as the whole."""
     return replace(
         bank,
         features=torch.cat([bank.features, patches]),
-        weights=weights,
+        weights=_continued(bank.weights, whole.weights, len(patches)),
         origins=torch.cat([bank.origins, places]),
+        radii=_continued(bank.radii, whole.radii, len(patches)),
     )
+
+
+def _continued(values: torch.Tensor | None, usual: torch.Tensor | None, count: int) -> torch.Tensor | None:
+    """Return the values with `count` medians of the usual ones behind them; None where there are none."""
+    if values is None or usual is None:
+        return None
+    return torch.cat([values, usual.median().expand(count)])

@@ -207,6 +207,7 @@ class BankDetector(Detector, ABC):
             "bank.features": bank.features,
             "bank.origins": bank.origins,
             "bank.weights": bank.weights,
+            "bank.radii": bank.radii,
             "bank.rejected": bank.rejected,
         }
         return {name: tensor for name, tensor in tensors.items() if tensor is not None}
@@ -218,6 +219,7 @@ class BankDetector(Detector, ABC):
             tensors["bank.origins"],
             tensors.get("bank.rejected"),
             self.index_choice(),
+            tensors.get("bank.radii"),
         )
         self.bank_ = bank.to(device)
         # Built now: the first image shall not wait for it, and what is missing shall be said at once.

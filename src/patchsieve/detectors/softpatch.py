@@ -5,7 +5,6 @@ from typing import ClassVar, Self
 
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.training import require_others
-from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import (
@@ -14,6 +13,7 @@ from patchsieve.sieve import (
     SAMPLED,
     Mutual,
     NoiseDiscriminator,
+    check_share,
     make_discriminator,
     outlier_scores,
     sieve,
@@ -79,10 +79,7 @@ class SoftPatch(BankDetector):
         """See `Detector.check`."""
         super().check()
         self.noise_discriminator()
-        if not 0 <= self.tau < 1:
-            raise ConfigError(
-                f"tau is {self.tau}: the share of patches to sieve out must be at least 0 and below 1"
-            )
+        check_share(self.tau)
 
     def for_fewer(self, images: int, total: int) -> Self:
         """See `Detector.for_fewer`: with very few images `lof` and `mutual` make do with a smaller k.

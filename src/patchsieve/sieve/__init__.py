@@ -16,7 +16,7 @@ from patchsieve.sieve.discriminators import (
     make_discriminator,
 )
 from patchsieve.sieve.mutual import SAMPLED, Mutual
-from patchsieve.sieve.outliers import outlier_scores, sieve
+from patchsieve.sieve.outliers import check_share, outlier_scores, sieve
 from patchsieve.sieve.quality import PatchQuality, averaged_over_time
 from patchsieve.sieve.support import Support, radii
 
@@ -34,6 +34,7 @@ __all__ = [
     "PatchQuality",
     "Support",
     "averaged_over_time",
+    "check_share",
     "make_discriminator",
     "outlier_scores",
     "radii",

@@ -55,6 +55,12 @@ def _by_position(features: PatchFeatures, discriminator: ByPosition, stage: Stag
     return scores
 
 
+def check_share(tau: float) -> None:
+    """Raise `ConfigError` unless `tau` is a share of the patches that can be sieved out."""
+    if not 0 <= tau < 1:
+        raise ConfigError(f"tau is {tau}: the share of patches to sieve out must be at least 0 and below 1")
+
+
 def sieve(scores: torch.Tensor, tau: float) -> torch.Tensor:
     """Decide which patches stay: all but the share `tau` with the highest outlier scores.
 
@@ -70,8 +76,7 @@ def sieve(scores: torch.Tensor, tau: float) -> torch.Tensor:
     Raises:
         ConfigError: `tau` is out of range.
     """
-    if not 0 <= tau < 1:
-        raise ConfigError(f"tau is {tau}: the share of patches to sieve out must be at least 0 and below 1")
+    check_share(tau)
     keep = torch.ones(scores.numel(), dtype=torch.bool, device=scores.device)
     dropped = int(tau * scores.numel())
     keep[torch.topk(scores.flatten(), dropped).indices] = False

@@ -57,12 +57,12 @@ ABLATION_PRESETS = (
     ),
     BenchPreset(
         name="ablation-adaptive",
-        repeats="The adaptive sieve with fewer and more witnesses, a contamination that is given, and a smaller sieve",
+        repeats="The adaptive sieve with fewer and more witnesses, a contamination that is given, and no soft weights",
         systems=(
             *systems("patchcore", "softpatch-lof", "adaptive"),
             *varied(systems("adaptive"), "witnesses", _WITNESSES),
             *varied(systems("adaptive"), "contamination", _CONTAMINATION),
-            *varied(systems("adaptive"), "tau", (0.0, 0.05)),
+            *varied(systems("adaptive"), "soft_weights", (False,)),
         ),
         noise=(0.0, 0.05, 0.1, 0.2, 0.4),
     ),
