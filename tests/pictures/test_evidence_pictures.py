@@ -6,9 +6,10 @@ from PIL import Image
 
 from patchsieve.detectors.evidence import evidence
 from patchsieve.images import decode
-from patchsieve.pictures import FOUND_COLOUR, suspect_cutouts
+from patchsieve.pictures import FOUND_COLOUR
 from patchsieve.pictures.cutout import cut_out
 from patchsieve.pictures.evidence import cutouts
+from patchsieve.pictures.model_report import suspect_cutouts
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (50, 30), (95, 195), (99, 0), (0, 199)])

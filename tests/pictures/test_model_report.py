@@ -9,15 +9,8 @@ from patchsieve import PatchCore, SoftPatch, read_images
 from patchsieve.decisions import OperatingPoint
 from patchsieve.detectors import make_detector
 from patchsieve.evaluation import evaluate
-from patchsieve.pictures import (
-    NextStep,
-    colour_scale,
-    configuration,
-    model_report,
-    model_warnings,
-    render,
-)
-from patchsieve.pictures.model_report import report_images
+from patchsieve.pictures import NextStep, colour_scale, render
+from patchsieve.pictures.model_report import configuration, model_report, model_warnings, report_images
 
 
 @pytest.fixture(scope="module")

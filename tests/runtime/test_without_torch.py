@@ -1,5 +1,7 @@
 """What a line needs runs where neither torch nor SciPy nor scikit-learn is installed."""
 
+import json
+import shutil
 import subprocess
 import sys
 
@@ -24,15 +26,37 @@ def run(program, *arguments):
 
 def test_rooms_of_the_runtime_can_be_imported():
     done = run(
-        "import patchsieve.runtime, patchsieve.decisions, patchsieve.images; from patchsieve import Result"
+        "import patchsieve.runtime, patchsieve.decisions, patchsieve.images, patchsieve.pictures; "
+        "from patchsieve import Result"
     )
     assert done.returncode == 0, done.stderr
 
 
 def test_nothing_heavy_is_imported_where_it_is_installed():
-    program = f"import sys, patchsieve.runtime; print(*({set(FORBIDDEN)!r} & set(sys.modules)))"
+    program = f"import sys, patchsieve.runtime, patchsieve.pictures; print(*({set(FORBIDDEN)!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.fixture
+def strict(exported, tmp_path):
+    """An exported model that calls everything defective, and outlines all of it."""
+    folder = shutil.copytree(exported, tmp_path / "line7")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["pixel_threshold"] = 0.0
+    for point in metadata["operating_points"]["points"]:
+        point["threshold"] = 0.0
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    return folder
+
+
+@pytest.mark.parametrize("command", ["predict", "watch --once --settle 0"])
+def test_overlays_are_drawn(command, strict, parts, tmp_path):
+    images = parts(tmp_path / "today", 1, 1)
+    program = "from patchsieve.cli import main; main()"
+    done = run(program, *command.split(), strict, images, "--out", tmp_path / "out", "--overlays")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out" / "overlays").glob("*.png"))) == 2
 
 
 @pytest.mark.parametrize("command", [("fit", "--out", "model.sieve"), ("predict", "model.sieve")])

@@ -21,7 +21,8 @@ def demo(
     from patchsieve.evaluation import evaluate
     from patchsieve.images import read_images
     from patchsieve.images.synthetic import write_demo_set
-    from patchsieve.pictures import NextStep, model_report, write_report
+    from patchsieve.pictures import NextStep, write_report
+    from patchsieve.pictures.model_report import model_report
 
     folder, model_file, report = out_dir / "images", out_dir / "model.sieve", out_dir / "report.html"
     with progress_bars() as progress:

@@ -54,7 +54,8 @@ def evaluate(
     from patchsieve.detectors import load
     from patchsieve.evaluation import evaluate as judge
     from patchsieve.images import read_images
-    from patchsieve.pictures import model_report, write_report
+    from patchsieve.pictures import write_report
+    from patchsieve.pictures.model_report import model_report
 
     model = load(model_file, device=device)
     report = report or model_file.with_name(f"{model_file.stem}-evaluation.html")

@@ -213,7 +213,8 @@ def fit_and_report(
     start of the same command finds them if the first is interrupted; with the model they go, unless the user named
     a cache.
     """
-    from patchsieve.pictures import NextStep, model_report, write_report
+    from patchsieve.pictures import NextStep, write_report
+    from patchsieve.pictures.model_report import model_report
 
     started = perf_counter()
     if engine is Engine.ray:
@@ -245,7 +246,7 @@ def fit_and_report(
 def tell_training(model: "Detector") -> None:
     """Say what was skipped, what limits the model, and how many training images are suspect."""
     from patchsieve.images import EXCLUDED
-    from patchsieve.pictures import model_warnings
+    from patchsieve.pictures.model_report import model_warnings
 
     excluded = [skip for skip in model.training_.skipped if skip.reason.endswith(EXCLUDED)]
     if excluded:

@@ -117,8 +117,9 @@ def _pictures(model: "Detector", ranked: "Result", out_dir: Path) -> None:
 
 
 def _write_evidence(model: "Detector", ranked: "Result", folder: Path) -> None:
-    from patchsieve.pictures import contact_sheet, suspect_cutouts
+    from patchsieve.pictures import contact_sheet
     from patchsieve.pictures.files import write_picture
+    from patchsieve.pictures.model_report import suspect_cutouts
 
     found = suspect_cutouts(model, ranked)
     for index, name in enumerate(ranked.images.names, start=1):

@@ -2,18 +2,20 @@
 
 In come images uint8 RGB `[H, W, 3]`, anomaly maps float32 `[h, w]` with the box of the image that they
 cover, scores `[N]` and a threshold; out come uint8 RGB `[H, W, 3]` pictures, SVG text, and one HTML file that
-needs no other. All maps that are shown together share one `ColourScale`.
+needs no other. All maps that are shown together share one `ColourScale`. Importing this room takes neither torch nor
+SciPy nor matplotlib; `patchsieve.pictures.model_report`, about what a fitted detector learnt, needs them.
 """
 
 from patchsieve.pictures.examples import worst_and_best
-from patchsieve.pictures.model_report import (
+from patchsieve.pictures.overlay import (
+    FOUND_COLOUR,
+    ColourScale,
     colour_scale,
-    configuration,
-    model_report,
-    model_warnings,
-    suspect_cutouts,
+    heat_map,
+    outline,
+    overlay,
+    place_map,
 )
-from patchsieve.pictures.overlay import FOUND_COLOUR, ColourScale, heat_map, outline, overlay, place_map
 from patchsieve.pictures.report import NextStep, Report, render, write_report
 from patchsieve.pictures.rows import ReportImage
 from patchsieve.pictures.sheet import contact_sheet
@@ -25,16 +27,12 @@ __all__ = [
     "Report",
     "ReportImage",
     "colour_scale",
-    "configuration",
     "contact_sheet",
     "heat_map",
-    "model_report",
-    "model_warnings",
     "outline",
     "overlay",
     "place_map",
     "render",
-    "suspect_cutouts",
     "worst_and_best",
     "write_report",
 ]

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from platform import python_version
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import yaml
@@ -20,12 +20,10 @@ from patchsieve.images import Mask, Skipped, decode, decode_mask
 from patchsieve.pictures.cutout import Cutout
 from patchsieve.pictures.evidence import cutouts
 from patchsieve.pictures.examples import worst_and_best
-from patchsieve.pictures.overlay import ColourScale
+from patchsieve.pictures.overlay import colour_scale
 from patchsieve.pictures.report import NextStep, Report
 from patchsieve.pictures.rows import ReportImage
 
-# The pixel score that normal surface often reaches: the dark end of the colour scale.
-_TYPICAL = 0.9
 _MOST_SUSPECTS = 20
 _FEWEST_SUSPECTS = 6
 _EXAMPLES = 6
@@ -71,24 +69,6 @@ def model_report(
         skipped += evaluation.result.skipped
         warnings += evaluation.notes
     return Report(**report, skipped=skipped, warnings=tuple(warnings))
-
-
-class Coloured(Protocol):
-    """A model that knows its scale of colours instead of its training images, as exported ones do."""
-
-    @property
-    def colour_scale_(self) -> tuple[float, float]: ...  # noqa: D102
-
-
-def colour_scale(model: Detector | Coloured) -> ColourScale:
-    """Return the one scale for all pictures of a model: dark where normal surface is, the threshold in its middle."""
-    if not isinstance(model, Detector):
-        return ColourScale(*model.colour_scale_)
-    scores = model.training_.scores
-    # Without the suspects: large defects would pass for normal surface. The median keeps at least half.
-    calm = scores <= max(model.threshold_, float(np.median(scores)))
-    typical = float(np.quantile(model.training_.patch_maps.numpy()[calm], _TYPICAL))
-    return ColourScale.from_training(typical, model.threshold_)
 
 
 def configuration(model: Detector) -> str:

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from patchsieve.images.collection import Pixels
+
+if TYPE_CHECKING:
+    # For its type alone: it brings torch, and a line draws without.
+    from patchsieve.detectors import Detector
 
 FloatMap = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -17,8 +21,17 @@ Colour = tuple[int, int, int]
 # Sky blue of Okabe and Ito (2008): the colour map has no blue as light, so a line of it is seen everywhere.
 FOUND_COLOUR: Colour = (86, 180, 233)
 
+# Matplotlib's inferno, every eighth of its 256 colours: perceptually uniform, readable with every kind of colour vision
+# and in a grey print.
+_INFERNO = """
+    000004 040312 0b0724 150b37 210c4a 2f0a5b 3d0965 4a0c6b 57106e 64156e 71196e
+    7d1e6d 8a226a 972766 a32c61 b0315b bc3754 c63d4d d04545 da4e3c e35933 eb6429
+    f1711f f67e14 f98c0a fb9b06 fcaa0f fbba1f f9c932 f5d949 f2e865 f3f586 fcffa4
+"""
 _UNSEEN_COLOUR: Colour = (200, 200, 200)
 _THRESHOLD_AT = 0.5
+# The pixel score that normal surface often reaches: the dark end of the colour scale.
+_TYPICAL = 0.9
 _OPACITY = 0.7
 _VEIL = 0.5
 
@@ -63,6 +76,25 @@ class ColourScale:
         return np.asarray(positions, np.float32)
 
 
+@runtime_checkable
+class Coloured(Protocol):
+    """A model that knows its scale of colours instead of its training images, as exported ones do."""
+
+    @property
+    def colour_scale_(self) -> tuple[float, float]: ...  # noqa: D102
+
+
+def colour_scale(model: "Detector | Coloured") -> ColourScale:
+    """Return the one scale for all pictures of a model: dark where normal surface is, the threshold in its middle."""
+    if isinstance(model, Coloured):
+        return ColourScale(*model.colour_scale_)
+    scores = model.training_.scores
+    # Without the suspects: large defects would pass for normal surface. The median keeps at least half.
+    calm = scores <= max(model.threshold_, float(np.median(scores)))
+    typical = float(np.quantile(model.training_.patch_maps.numpy()[calm], _TYPICAL))
+    return ColourScale.from_training(typical, model.threshold_)
+
+
 def place_map(anomaly_map: FloatMap, box: Box, height: int, width: int) -> FloatMap:
     """Lay an anomaly map over the image that it belongs to.
 
@@ -77,20 +109,22 @@ def place_map(anomaly_map: FloatMap, box: Box, height: int, width: int) -> Float
         of a pixel lies outside the box: nobody has looked there.
     """
     left, top, right, bottom = box
-    down = anomaly_map.shape[0] / (bottom - top)
-    across = anomaly_map.shape[1] / (right - left)
-    placed: FloatMap = ndimage.affine_transform(
-        np.asarray(anomaly_map, np.float32),
-        np.diag((down, across)),
-        offset=((0.5 - top) * down - 0.5, (0.5 - left) * across - 0.5),
-        output_shape=(height, width),
-        order=1,
-        mode="nearest",
-    )
     rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
+    down, across = anomaly_map.shape
+    placed = _between(anomaly_map, (rows - top) / (bottom - top) * down - 0.5)
+    placed = _between(placed.T, (columns - left) / (right - left) * across - 0.5).T
     placed[(rows < top) | (rows >= bottom)] = np.nan
     placed[:, (columns < left) | (columns >= right)] = np.nan
     return placed
+
+
+def _between(values: FloatMap, places: npt.NDArray[np.float64]) -> FloatMap:
+    """Return `[P, n]`: at places between rows of `[h, n]` their weighted mean, beyond the ends the last row."""
+    inside = places.clip(0, len(values) - 1)
+    first = np.minimum(inside.astype(np.intp), max(len(values) - 2, 0))
+    share = (inside - first).astype(np.float32)[:, None]
+    second = np.minimum(first + 1, len(values) - 1)
+    return np.asarray(values[first] * (1 - share) + values[second] * share, np.float32)
 
 
 def heat_map(anomaly_map: FloatMap, scale: ColourScale) -> Pixels:
@@ -142,17 +176,23 @@ def outline(pixels: Pixels, mask: Mask, colour: Colour, width: int = 2) -> Pixel
     """
     if mask.shape != pixels.shape[:2]:
         raise ValueError(f"the mask is {mask.shape} but the image {pixels.shape[:2]}")
-    around = ndimage.binary_dilation(mask, np.ones((3, 3), bool), iterations=width) & ~mask
+    grown = _grown(_grown(mask, width).T, width).T
     drawn = pixels.copy()
-    drawn[around] = colour
+    drawn[grown & ~mask] = colour
     return drawn
+
+
+def _grown(mask: Mask, width: int) -> Mask:
+    """Return a mask with so many rows more above and below all that is in it."""
+    near = np.lib.stride_tricks.sliding_window_view(
+        np.pad(mask, ((width, width), (0, 0))), 2 * width + 1, axis=0
+    )
+    return np.asarray(near.any(axis=-1))
 
 
 @cache
 def _colours() -> Pixels:
-    # Inferno: perceptually uniform, readable with every kind of colour vision and in a grey print. Matplotlib
-    # is only needed for its table, and takes long to import.
-    from matplotlib import colormaps
-
-    table = colormaps["inferno"](np.linspace(0.0, 1.0, 256))[:, :3]
-    return np.asarray(np.round(table * 255), np.uint8)
+    anchors = np.frombuffer(bytes.fromhex(_INFERNO), np.uint8).reshape(-1, 3)
+    return np.round(_between(anchors.astype(np.float32), np.linspace(0, len(anchors) - 1, 256))).astype(
+        np.uint8
+    )

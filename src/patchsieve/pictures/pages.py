@@ -1,20 +1,24 @@
 """The templates of HTML pages, this room's and the station's: text is escaped, and a missing name is an error."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-import jinja2
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 
 @cache
-def page_template(name: str) -> jinja2.Template:
+def page_template(name: str) -> "Template":
     """Return a template of this room by its file name."""
     environment = page_environment("patchsieve.pictures")
     environment.filters["duration"] = _duration
     return environment.get_template(name)
 
 
-def page_environment(package: str) -> jinja2.Environment:
+def page_environment(package: str) -> "Environment":
     """Return what makes pages of the templates of a package, which lie in its folder ``templates``."""
+    import jinja2  # not all that draws makes pages
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader(package),
         autoescape=True,

@@ -19,8 +19,16 @@ from patchsieve.pictures.bench.figure import BenchFigure, Table, canvas, clean
 from patchsieve.pictures.bench.labels import short_names
 from patchsieve.pictures.bench.mosaic import Mosaic
 from patchsieve.pictures.bench.projections import Method, bank_projection, split_projection
-from patchsieve.pictures.model_report import colour_scale, report_images
-from patchsieve.pictures.overlay import FOUND_COLOUR, ColourScale, heat_map, outline, overlay, place_map
+from patchsieve.pictures.model_report import report_images
+from patchsieve.pictures.overlay import (
+    FOUND_COLOUR,
+    ColourScale,
+    colour_scale,
+    heat_map,
+    outline,
+    overlay,
+    place_map,
+)
 from patchsieve.pictures.rows import ReportImage
 
 if TYPE_CHECKING:

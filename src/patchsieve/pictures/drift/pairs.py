@@ -11,8 +11,7 @@ from patchsieve.detectors import Detector
 from patchsieve.errors import BrokenImageError, ImagesError
 from patchsieve.evaluation.drift import DriftReport
 from patchsieve.images import ImageRecord, decode
-from patchsieve.pictures.model_report import colour_scale
-from patchsieve.pictures.overlay import overlay
+from patchsieve.pictures.overlay import colour_scale, overlay
 from patchsieve.pictures.rows import THUMBNAIL_SIDE, Picture, photo_uri
 
 _WORST = 6
