@@ -80,6 +80,26 @@ def test_failures_are_said_the_rest_goes_on_and_the_status_is_1(patchsieve, labe
     assert "warning: plate, noise 2 (none), seed 0: " in lowered.err
 
 
+def test_figures_are_printed_whole_however_narrow_the_terminal(capsys, monkeypatch):
+    from patchsieve.cli.bench import SHOWN, _show
+    from patchsieve.evaluation.bench import Cell, CellResult, Condition, System
+
+    monkeypatch.setenv("COLUMNS", "40")
+    system = System("softpatch-lof tau=0.05", "softpatch")
+    _show(
+        [
+            CellResult(
+                Cell("tiles", "tiles", system, Condition(0.1, "same", seed)), dict.fromkeys(SHOWN, value)
+            )
+            for seed, value in enumerate((0.25, 0.75))
+        ]
+    )
+    shown = capsys.readouterr().out.splitlines()[-1]
+    # What an experiment costs is not spread over seeds, but over what else the machine had to do.
+    figures = [*["0.500", "±0.354"] * 4, *["0.500"] * 3]
+    assert shown.split() == ["tiles", "softpatch-lof", "tau=0.05", "0.1", "same", *figures]
+
+
 def test_presets_are_listed(patchsieve):
     listed = patchsieve("bench", "--list-presets")
     assert listed.code == 0

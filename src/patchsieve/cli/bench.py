@@ -16,7 +16,7 @@ from patchsieve.cli.formats import Engine, Layout
 from patchsieve.files import require_writable
 
 if TYPE_CHECKING:
-    from patchsieve.evaluation.bench import Bench, BenchPreset, Cell, CellResult, Summary
+    from patchsieve.evaluation.bench import Bench, BenchPreset, Cell, CellResult
     from patchsieve.evaluation.bench import Engine as BenchEngine
     from patchsieve.pictures.bench import BenchFigure
     from patchsieve.progress import Progress
@@ -242,24 +242,25 @@ def _show(results: "Sequence[CellResult]") -> None:
 
     rows = summaries(results, SHOWN)
     columns = [name for name in SHOWN if any(row.means[name] is not None for row in rows)]
+    headings = ("data", "detector", "noise", "overlap", *(METRICS[name] for name in columns))
+    lines = [
+        (
+            row.dataset,
+            row.system,
+            f"{row.noise:g}",
+            row.overlap if row.noise else "-",
+            # How much a time differs between seeds says what else the machine had to do.
+            *(_figure(row.means[name], None if name in COSTS else row.spreads[name]) for name in columns),
+        )
+        for row in rows
+    ]
     table = Table(box=None, pad_edge=False)
-    for heading in ("data", "detector", "noise", "overlap"):
-        table.add_column(heading, no_wrap=True, min_width=_widest(rows, heading))
-    for name in columns:
-        table.add_column(METRICS[name])
-    for row in rows:
-        # How much a time differs between seeds says what else the machine had to do.
-        spreads = {name: None if name in COSTS else row.spreads[name] for name in columns}
-        figures = [_figure(row.means[name], spreads[name]) for name in columns]
-        overlap = row.overlap if row.noise else "-"
-        table.add_row(row.dataset, row.system, f"{row.noise:g}", overlap, *figures)
+    for heading, *cells in zip(headings, *lines, strict=True):
+        # Names and figures cut short would say nothing; where they do not fit, headings are broken.
+        table.add_column(heading, min_width=max(map(len, [*heading.split(), *cells])))
+    for line in lines:
+        table.add_row(*line)
     out.print(table)
-
-
-def _widest(rows: "Sequence[Summary]", heading: str) -> int:
-    """Return the width that names need: cut short, they would say nothing."""
-    names = {"data": "dataset", "detector": "system"}
-    return max([len(heading), *(len(str(getattr(row, names.get(heading, heading)))) for row in rows)])
 
 
 def _figure(mean: float | None, spread: float | None) -> str:
