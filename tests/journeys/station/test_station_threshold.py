@@ -85,7 +85,7 @@ def test_a_point_is_saved_used_and_removed_and_the_audit_tells(page: Page) -> No
     page.get_by_role("button", name="Remove strict").click()
     expect(points.get_by_role("row", name="strict")).to_have_count(0)
     changes = page.get_by_role("region", name="Who changed what")
-    expect(changes.get_by_role("row", name="strict").first).to_contain_text("somebody at the machine")
+    expect(changes.get_by_role("row", name="strict").first).to_contain_text("this machine")
     page.goto("/audit")
     for change in ("changed", "used", "removed"):
         expect(page.get_by_role("cell", name=f"operating point {change}").first).to_be_visible()

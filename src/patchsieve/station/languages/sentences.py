@@ -43,7 +43,7 @@ def heard(sentence: str) -> str:
 
 def translated(what: str | BaseException) -> str:
     """Return a sentence, or an error's, in the language that is spoken; as it is where nothing is known of it."""
-    text = heard(what.args[0] if isinstance(what, BaseException) and what.args else str(what))
+    text = heard(str(what.args[0] if isinstance(what, BaseException) and what.args else what))
     if not isinstance(text, Said):
         return spoken_now().gettext(text)
     values = {

@@ -10,9 +10,9 @@ from patchsieve.station.security import Role
 from patchsieve.station.services.audit import AuditEntry
 
 _WHO = {
-    "local": said("somebody at the machine"),
-    "command": said("the command line"),
-    "serve": said("the start of the station"),
+    "local": said("this machine"),
+    "command": said("command line"),
+    "serve": said("station start"),
     "station": said("the station"),
 }
 _SOURCES = {

@@ -101,9 +101,11 @@ for (const kind of ["dragenter", "dragover"]) {
     place.classList.add("over");
   });
 }
-for (const kind of ["dragleave", "drop"]) document.addEventListener(kind, () => place.classList.remove("over"));
+// From one element of the page to another it has not left.
+document.addEventListener("dragleave", (event) => place.classList.toggle("over", event.relatedTarget !== null));
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
+  place.classList.remove("over");
   uploads.add(await dropped(event.dataTransfer));
 });
 
