@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from patchsieve.detectors.refitting import Move, Standing
+
 Box = tuple[float, float, float, float]
 
 
@@ -84,17 +86,6 @@ class FitRequest(_Told):
     history: tuple[Past, ...] = ()
 
 
-class ModelStanding(_Told):
-    """What a model is, in a few numbers; see `patchsieve.detectors.refitting.Standing`."""
-
-    images: int
-    threshold: float
-    pixel_threshold: float
-    bank: int | None
-    suspects: int
-    kept: int
-
-
 class PointChange(_Told):
     """An operating point before and after."""
 
@@ -102,16 +93,6 @@ class PointChange(_Told):
     rule: str
     before: float
     after: float
-
-
-class RankMove(_Told):
-    """How a training image ranks now; see `patchsieve.detectors.refitting.Move`."""
-
-    image: str
-    rank_before: int
-    rank_after: int
-    score_before: float
-    score_after: float
 
 
 class VerdictChange(_Told):
@@ -165,14 +146,14 @@ class FitResult(_Told):
         seconds: that it took.
     """
 
-    before: ModelStanding
-    after: ModelStanding
+    before: Standing
+    after: Standing
     points: tuple[PointChange, ...]
     dropped: tuple[str, ...]
     learnt: tuple[str, ...]
     rejected: tuple[str, ...]
     patches_rejected: int
-    moves: tuple[RankMove, ...]
+    moves: tuple[Move, ...]
     history: HistoryChange
     notes: tuple[str, ...]
     seconds: float

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from patchsieve.decisions import OperatingPoints
 from patchsieve.errors import ImagesError
@@ -13,10 +13,8 @@ from patchsieve.station.engine.fit_forms import (
     FitRequest,
     FitResult,
     HistoryChange,
-    ModelStanding,
     Past,
     PointChange,
-    RankMove,
     VerdictChange,
     training_name,
 )
@@ -61,8 +59,8 @@ def fit_version(request: FitRequest, progress: Progress = SILENT) -> FitResult:
     fresh.save(request.out)
     moved = [move for move in moves_between(model, fresh) if move.rank_before != move.rank_after]
     return FitResult(
-        before=_plain(before),
-        after=_plain(Standing.of(fresh)),
+        before=before,
+        after=Standing.of(fresh),
         points=tuple(
             PointChange(
                 name=point.name,
@@ -76,15 +74,11 @@ def fit_version(request: FitRequest, progress: Progress = SILENT) -> FitResult:
         learnt=learnt,
         rejected=rejected,
         patches_rejected=patches,
-        moves=tuple(RankMove.model_validate(move, from_attributes=True) for move in moved[:_MOST_MOVES]),
+        moves=tuple(moved[:_MOST_MOVES]),
         history=history,
         notes=tuple(notes),
         seconds=perf_counter() - started,
     )
-
-
-def _plain(standing: Any) -> ModelStanding:
-    return ModelStanding.model_validate(standing, from_attributes=True)
 
 
 def _reject(
