@@ -1,3 +1,4 @@
+import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +13,7 @@ from patchsieve.station.services.inspecting import Asked, Upload
 from patchsieve.station.services.inspection import Inspection
 from patchsieve.station.services.retention import Retention, Swept
 from patchsieve.station.store.base import now
-from patchsieve.station.store.tables import InspectionRow, MarkRow
+from patchsieve.station.store.tables import InspectionRow, JobRow, MarkRow
 
 
 @pytest.fixture
@@ -109,6 +110,53 @@ def test_the_oldest_go_until_the_rest_fits(station: Station, old) -> None:
     left = {one.id for one in station.history.each()}
     assert left == {one.id for one in found[swept.inspections :]}
     assert 0 < swept.inspections < 6
+
+
+@pytest.fixture
+def embeddings(station: Station) -> Callable[[str, float], Path]:
+    """Keep a kilobyte of embeddings that a fit last used so many days ago."""
+
+    def keep(name: str, days: float) -> Path:
+        features = station.settings.data_dir / "cache" / name / "features"
+        features.parent.mkdir(parents=True)
+        features.write_bytes(bytes(1024))
+        used = time.time() - days * 24 * 3600
+        os.utime(features, (used, used))
+        return features
+
+    return keep
+
+
+def test_embeddings_that_no_fit_has_used_for_so_long_go(station: Station, embeddings) -> None:
+    old, young = embeddings("a", 31), embeddings("b", 29)
+    assert retention(station, keep_days=30).sweep() == Swept(0, 1024)
+    assert not old.parent.exists()
+    assert young.is_file()
+
+
+def test_embeddings_go_before_inspections_and_the_longest_unused_first(
+    station: Station, old, embeddings
+) -> None:
+    old(400, 99)
+    used = station.pictures.used_bytes()
+    kept = [embeddings("a", 1), embeddings("b", 3), embeddings("c", 2)]
+    assert retention(station, keep_bytes=used + 2500).sweep() == Swept(0, 1024)
+    assert [path.exists() for path in kept] == [True, False, True]
+    assert retention(station, keep_bytes=used).sweep() == Swept(0, 2048)
+    assert len(files(station)) == 2
+
+
+def test_while_a_fit_is_at_work_its_embeddings_stay(station: Station, embeddings) -> None:
+    kept = embeddings("a", 99)
+    line = station.lines.line("line7")
+    job = JobRow(kind="refit", line_id=line.id, by="wei", request={"parent": 1}, state="running")
+    with station.store.writing() as session:
+        session.add(job)
+    assert retention(station, keep_days=30, keep_bytes=1).sweep() == Swept(0, 0)
+    assert kept.is_file()
+    with station.store.writing() as session:
+        session.execute(update(JobRow).values(state="done"))
+    assert retention(station, keep_days=30).sweep() == Swept(0, 1024)
 
 
 def test_a_sweep_is_written_into_the_audit(station: Station, old) -> None:

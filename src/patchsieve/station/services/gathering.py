@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from patchsieve.decisions import OperatingPoints
 from patchsieve.files import replacing
 from patchsieve.station.engine.fit_forms import Correction, Past, training_name
-from patchsieve.station.services.lines import Version
 from patchsieve.station.services.operating import point_of
+from patchsieve.station.services.versions import Version
 from patchsieve.station.store.pictures import PictureFiles
 from patchsieve.station.store.tables import InspectionRow, JobRow, MarkRow, PointRow, VersionRow
 

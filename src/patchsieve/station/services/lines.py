@@ -2,12 +2,9 @@
 
 import re
 import threading
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from patchsieve.errors import PatchSieveError
 from patchsieve.station.engine import ModelPool
@@ -17,78 +14,12 @@ from patchsieve.station.services.audit import record
 from patchsieve.station.services.line_rows import line_row, version_row
 from patchsieve.station.services.model_files import MODELS, ModelFile
 from patchsieve.station.services.operating import add_points
+from patchsieve.station.services.versions import READY, Line, Switch, Version, line_of, version_of
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
 from patchsieve.station.store.tables import LineRow, SwitchRow, VersionRow
 
-READY, RETIRED = "ready", "retired"
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A production line.
-
-    Attributes:
-        id: key in the database.
-        name: in addresses: small letters, digits and hyphens.
-        title: for people.
-        created_at: when it came.
-        active: number of the version that inspects; None before the first.
-    """
-
-    id: str
-    name: str
-    title: str
-    created_at: datetime
-    active: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A model of a line.
-
-    Attributes:
-        id: key in the database.
-        line: name of the line.
-        number: counts from 1 in each line.
-        sha256: of the model file.
-        detector: the system, such as ``softpatch``.
-        backbone: name of its network.
-        training_images: how many it was fitted on.
-        parent: number of the version that it was refitted from; None for an imported one.
-        created_at: when it came.
-        created_by: who brought or fitted it.
-        note: in words.
-        state: "ready", or "retired": kept, and not to be switched to.
-        active: whether it inspects now.
-        path: the model file.
-    """
-
-    id: str
-    line: str
-    number: int
-    sha256: str
-    detector: str
-    backbone: str
-    training_images: int
-    parent: int | None
-    created_at: datetime
-    created_by: str
-    note: str
-    state: str
-    active: bool
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """A version that was made the active one."""
-
-    line: str
-    number: int
-    by: str
-    at: datetime
 
 
 class Lines:
@@ -132,7 +63,7 @@ class Lines:
                     select(VersionRow).where(VersionRow.line_id == line.id, VersionRow.sha256 == file.sha256)
                 )
                 if known is not None and line.active_version_id is not None:
-                    return self._seen(session, line, known)
+                    return version_of(session, self._store.data_dir, line, known)
         version = self.add_version(name, path, by=by, note=f"imported from {path.name}")
         return self.switch(name, version.number, by=by)
 
@@ -169,7 +100,7 @@ class Lines:
             session.flush()
             add_points(session, version.id, file.points, by=by)
             record(session, by, "version.add", line, after={"version": number, "sha256": file.sha256})
-            return self._seen(session, row, version)
+            return version_of(session, self._store.data_dir, row, version)
 
     def all(self) -> list[Line]:
         """Return all lines by name."""
@@ -179,14 +110,14 @@ class Lines:
                 .outerjoin(VersionRow, VersionRow.id == LineRow.active_version_id)
                 .order_by(LineRow.name)
             )
-            return [_line(row, number) for row, number in rows]
+            return [line_of(row, number) for row, number in rows]
 
     def line(self, name: str) -> Line:
         """Return a line. Raises `NotFound`."""
         with self._store.reading() as session:
             row = line_row(session, name)
             active = session.get(VersionRow, row.active_version_id) if row.active_version_id else None
-            return _line(row, active.number if active else None)
+            return line_of(row, active.number if active else None)
 
     def versions(self, name: str) -> list[Version]:
         """Return a line's versions, the newest first. Raises `NotFound`."""
@@ -195,13 +126,13 @@ class Lines:
             rows = session.scalars(
                 select(VersionRow).where(VersionRow.line_id == line.id).order_by(VersionRow.number.desc())
             ).all()
-            return [self._seen(session, line, row) for row in rows]
+            return [version_of(session, self._store.data_dir, line, row) for row in rows]
 
     def version(self, name: str, number: int | None = None) -> Version:
         """Return a version, the active one where no number is given. Raises `NotFound`."""
         with self._store.reading() as session:
             line = line_row(session, name)
-            return self._seen(session, line, version_row(session, line, number))
+            return version_of(session, self._store.data_dir, line, version_row(session, line, number))
 
     def switch(self, name: str, number: int, *, by: str) -> Version:
         """Make a version the one that inspects. What was accepted before is scored by the one before.
@@ -280,32 +211,9 @@ class Lines:
                     record(session, by, "version.switch", name, was, {"version": number})
                     row.active_version_id = version.id
                     session.add(SwitchRow(line_id=row.id, version_id=version.id, by=by, at=now()))
-                return self._seen(session, row, version)
+                return version_of(session, self._store.data_dir, row, version)
         except BaseException:
             # What is not written down does not count after a restart either.
             if before is not None:
                 self._pool.activate(line.id, before.id, self._store.data_dir / before.file)
             raise
-
-    def _seen(self, session: Session, line: LineRow, row: VersionRow) -> Version:
-        parent = session.get(VersionRow, row.parent_id) if row.parent_id else None
-        return Version(
-            id=row.id,
-            line=line.name,
-            number=row.number,
-            sha256=row.sha256,
-            detector=row.detector,
-            backbone=row.backbone,
-            training_images=row.training_images,
-            parent=parent.number if parent else None,
-            created_at=row.created_at,
-            created_by=row.created_by,
-            note=row.note,
-            state=row.state,
-            active=line.active_version_id == row.id,
-            path=self._store.data_dir / row.file,
-        )
-
-
-def _line(row: LineRow, active: int | None) -> Line:
-    return Line(row.id, row.name, row.title, row.created_at, active)

@@ -17,9 +17,11 @@ from patchsieve.station.errors import Conflict, NotFound
 from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
 from patchsieve.station.services.gathering import Gathered, Pending, gather
-from patchsieve.station.services.lines import Lines, Version
+from patchsieve.station.services.lines import Lines
+from patchsieve.station.services.versions import Version
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
+from patchsieve.station.store.fit_cache import FitCache
 from patchsieve.station.store.pictures import PictureFiles
 from patchsieve.station.store.tables import JobRow, LineRow
 
@@ -27,7 +29,7 @@ Kind = Literal["refit", "update"]
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 
 OPEN: tuple[State, ...] = ("queued", "running")
-_JOBS, _CACHE = "jobs", "cache"
+_JOBS = "jobs"
 _PAUSES = (0.5, 2.0, 10.0, 30.0)
 _log = logging.getLogger(__name__)
 
@@ -196,7 +198,7 @@ class Refitting:
             kind=kind,
             model=version.path.absolute(),
             out=folder / _JOBS / job.id / "new.sieve",
-            cache=folder / _CACHE,
+            cache=FitCache(folder).folder,
             device=self._device,
             points=found.points,
             keep=found.keep if kind == "refit" else (),

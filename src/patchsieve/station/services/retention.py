@@ -1,7 +1,11 @@
-"""Retention: the history goes by age and by the space it takes; what people judged or models need stays."""
+"""Retention: the history goes by age and by the space it takes, and so do the embeddings that fits keep.
+
+What people judged or models need stays.
+"""
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -10,11 +14,13 @@ from sqlalchemy import ColumnElement, delete, exists, select
 
 from patchsieve.station.services.audit import record
 from patchsieve.station.services.originals import is_needed
+from patchsieve.station.services.refitting import OPEN
 from patchsieve.station.settings import StationSettings
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
+from patchsieve.station.store.fit_cache import FitCache, KeptEmbeddings
 from patchsieve.station.store.pictures import PictureFiles
-from patchsieve.station.store.tables import FeedbackRow, InspectionRow
+from patchsieve.station.store.tables import FeedbackRow, InspectionRow, JobRow
 
 _EVERY_SECONDS = 15 * 60.0
 _CHUNK = 200
@@ -27,7 +33,7 @@ class Swept:
 
     Attributes:
         inspections: how many.
-        freed: bytes of images and maps.
+        freed: bytes of images, maps and embeddings.
     """
 
     inspections: int
@@ -35,10 +41,10 @@ class Swept:
 
 
 class Retention:
-    """Removes old inspections with their images and maps, as the settings say.
+    """Removes old inspections with their images and maps, and embeddings that no fit has used, as the settings say.
 
-    An inspection that a person said something of stays, and so does an image that a person marked or that another
-    inspection shows.
+    Embeddings can be computed again: they have the space that images and maps leave, and go first. An inspection that a
+    person said something of stays, and so does an image that a person marked or that another inspection shows.
 
     Args:
         store: of the history.
@@ -53,6 +59,7 @@ class Retention:
         self._chunk = chunk
         self._store = store
         self._pictures = pictures
+        self._cache = FitCache(store.data_dir)
         self._settings = settings
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="retention", daemon=True)
@@ -73,11 +80,14 @@ class Retention:
         count = freed = 0
         days, limit = self._settings.keep_days, self._settings.keep_bytes
         if days is not None:
-            old = InspectionRow.created_at < now() - timedelta(days=days)
+            since = now() - timedelta(days=days)
+            freed += self._forget(lambda kept, _: kept.used_at < since)
+            old = InspectionRow.created_at < since
             while not self._stopping.is_set() and (swept := self._remove(old)).inspections:
                 count, freed = count + swept.inspections, freed + swept.freed
         if limit is not None:
             used = self._pictures.used_bytes()
+            freed += self._forget(lambda _, left: used + left > limit)
             while used > limit and not self._stopping.is_set():
                 swept = self._remove(None)
                 if not swept.inspections:
@@ -90,6 +100,25 @@ class Retention:
                 used -= swept.freed
                 count, freed = count + swept.inspections, freed + swept.freed
         return Swept(count, freed)
+
+    def _forget(self, is_due: Callable[[KeptEmbeddings, int], bool]) -> int:
+        """Remove embeddings, the longest unused first, as long as they are due; return the bytes that are free then.
+
+        Nothing goes while a fit is at work.
+
+        Args:
+            is_due: asked of embeddings and of the bytes that are left with them.
+        """
+        with self._store.reading() as session:
+            if session.scalar(select(JobRow.id).where(JobRow.state.in_(OPEN)).limit(1)) is not None:
+                return 0
+        found = self._cache.kept()
+        left, freed = sum(kept.size for kept in found), 0
+        for kept in found:
+            if not is_due(kept, left - freed):
+                break
+            freed += self._cache.remove(kept)
+        return freed
 
     def _remove(self, condition: ColumnElement[bool] | None) -> Swept:
         """Remove some of the oldest that may go: the rows first, so that no row is without its image."""

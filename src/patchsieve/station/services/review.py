@@ -13,11 +13,12 @@ from patchsieve.station.errors import Invalid, NotFound
 from patchsieve.station.languages import said
 from patchsieve.station.services.audit import record
 from patchsieve.station.services.gathering import marks_of
-from patchsieve.station.services.lines import Lines, Version
+from patchsieve.station.services.lines import Lines
 from patchsieve.station.services.newest import Newest
 from patchsieve.station.services.operating import current_row
 from patchsieve.station.services.suspects import Mark, MarkVerdict, Piece, Suspect, Suspects
 from patchsieve.station.services.version_models import VersionModels
+from patchsieve.station.services.versions import Version
 from patchsieve.station.store import Store
 from patchsieve.station.store.base import now
 from patchsieve.station.store.tables import LineRow, MarkRow

@@ -7,7 +7,7 @@ from patchsieve.errors import PatchSieveError
 from patchsieve.station.engine import ModelPool
 from patchsieve.station.errors import Conflict
 from patchsieve.station.languages import said
-from patchsieve.station.services.lines import Version
+from patchsieve.station.services.versions import Version
 
 if TYPE_CHECKING:
     from patchsieve.detectors import Detector
