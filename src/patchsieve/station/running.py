@@ -106,9 +106,9 @@ class Station:
         """Open the database of a station, which is migrated where it has to be; no model is loaded yet.
 
         Raises:
-            PatchSieveError: the folder or the database cannot be used.
+            PatchSieveError: the folder or the database cannot be used, or another station works on it.
         """
-        return cls(settings, Store.open(settings.data_dir, settings.database_url), scoring)
+        return cls(settings, Store.open(settings.data_dir, settings.database_url, alone=True), scoring)
 
     def start(self) -> None:
         """Load the models and bring in those of the settings.

@@ -117,27 +117,6 @@ def test_a_key_that_many_use_at_once_gives_one_inspection(start, database_url, g
     assert count(client) == 1
 
 
-def test_stations_that_share_a_database_give_one_inspection_for_a_key(
-    start, new_postgres_database, good
-) -> None:
-    url = new_postgres_database()
-    clients = [start(database_url=url), start(database_url=url)]
-    answers: list[str] = []
-
-    def send(client: TestClient, key: int) -> None:
-        files = {"image": ("a.png", good.read_bytes())}
-        answers.append(client.post(PREDICT, files=files, headers={"Idempotency-Key": f"{key}"}).json()["id"])
-
-    threads = [threading.Thread(target=send, args=(client, key)) for key in range(4) for client in clients]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(answers) == 8
-    assert len(set(answers)) == 4
-    assert count(clients[0]) == 4
-
-
 def test_a_batch_lists_what_it_cannot_decode_and_counts_the_rest(client, good, bad) -> None:
     files = [
         ("images", ("good.png", good.read_bytes())),

@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Literal
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from patchsieve.decisions import review_band
@@ -198,18 +197,7 @@ class Inspecting:
                 for one, key in zip(scored, keys, strict=True)
                 if isinstance(one, Scored)
             ]
-            try:
-                written = self._recorder.record(recorded)
-            except IntegrityError:
-                # Another process of the station has just inspected under this key.
-                if asked.key is None:
-                    raise
-                with self._store.reading() as session:
-                    known = known_under(session, line, asked.key, self.max_images, fingerprint)
-                return [
-                    one if isinstance(one, Refused) else known[str(key)]
-                    for one, key in zip(scored, keys, strict=True)
-                ]
+            written = self._recorder.record(recorded)
             originals.show(one.image_sha256 for one in written)
         inspections = iter(written)
         return [one if isinstance(one, Refused) else next(inspections) for one in scored]

@@ -1,5 +1,6 @@
 """Migrations with Alembic, from the scripts in this package, at every start."""
 
+import logging
 from pathlib import Path
 
 from alembic.config import Config
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from patchsieve.errors import PatchSieveError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_log = logging.getLogger(__name__)
 
 
 def migrate(connection: Connection) -> None:
@@ -20,7 +22,11 @@ def migrate(connection: Connection) -> None:
     """
     scripts = scripts_of_this_package()
     known = {script.revision for script in scripts.walk_revisions()}
+    # Its own lines say how it is set up; what it does to the tables is said below.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     found = MigrationContext.configure(connection).get_current_heads()
+    if set(found) == set(scripts.get_heads()):
+        return
     if not set(found) <= known:
         raise PatchSieveError(
             f"the station's database is at revision {', '.join(found)}, which this PatchSieve does not know: it was "
@@ -31,6 +37,7 @@ def migrate(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    _log.info("the database was brought from %s to today's tables", ", ".join(found) or "nothing")
 
 
 def scripts_of_this_package() -> ScriptDirectory:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.orm import Session, sessionmaker
 
 from patchsieve.errors import PatchSieveError
+from patchsieve.station.store.claiming import Claim, claim_on
 from patchsieve.station.store.migrating import migrate
 
 DATABASE_FILE = "station.db"
@@ -26,22 +27,25 @@ class Store:
         data_dir: folder that files in rows are relative to.
     """
 
-    def __init__(self, engine: Engine, data_dir: Path) -> None:
+    def __init__(self, engine: Engine, data_dir: Path, claim: Claim | None = None) -> None:
         self.engine = engine
         self.data_dir = data_dir
+        self._claim = claim
         self._readers = sessionmaker(engine, expire_on_commit=False)
         self._writers = sessionmaker(engine.execution_options(writes=True), expire_on_commit=False)
 
     @classmethod
-    def open(cls, data_dir: Path, database_url: str | None = None) -> "Store":
+    def open(cls, data_dir: Path, database_url: str | None = None, *, alone: bool = False) -> "Store":
         """Connect and migrate.
 
         Args:
             data_dir: made where it is missing.
             database_url: None for SQLite in `data_dir`.
+            alone: let no other station work on the database until this store is closed.
 
         Raises:
-            PatchSieveError: the folder cannot be made, or the database not be reached, written or migrated.
+            PatchSieveError: the folder cannot be made; or the database not be reached, written or migrated; or another
+                station works on it.
         """
         try:
             data_dir.mkdir(parents=True, exist_ok=True)
@@ -53,8 +57,14 @@ class Store:
         shown = url.render_as_string(hide_password=True)
         try:
             engine = _engine(url)
-            with _alone(engine) as connection:
-                migrate(connection)
+            store = cls(engine, data_dir, claim_on(engine) if alone else None)
+            try:
+                store.check()
+                with _alone(engine) as connection:
+                    migrate(connection)
+            except BaseException:
+                store.close()
+                raise
         except ImportError as error:
             raise PatchSieveError(
                 f"{shown} needs a driver that is not installed: pip install 'patchsieve[postgres]'"
@@ -65,7 +75,7 @@ class Store:
             ) from error
         except SQLAlchemyError as error:
             raise PatchSieveError(f"the database {shown} cannot be used: {error}") from error
-        return cls(engine, data_dir)
+        return store
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -80,12 +90,21 @@ class Store:
             yield session
 
     def check(self) -> None:
-        """Ask the database for something. Raises SQLAlchemy's errors where it does not answer."""
+        """Ask the database for something, and claim it again where the claim was lost with the connection.
+
+        Raises:
+            PatchSieveError: another station works on it.
+            SQLAlchemyError: it does not answer.
+        """
         with self.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+        if self._claim is not None:
+            self._claim.hold()
 
     def close(self) -> None:
         """Give all connections back."""
+        if self._claim is not None:
+            self._claim.let_go()
         self.engine.dispose()
 
 
