@@ -86,12 +86,12 @@ def study(images: ImageSet, arguments: argparse.Namespace, rules: Rules) -> Iter
         for size in map(int, arguments.sizes.split(",")):
             for number in range(arguments.draws):
                 for kind, today in unchanged(rng, size, held, defects):
-                    tally.add(kind, len(today), findings(training, today, rules, model.folds))
+                    tally.add(kind, len(today), findings(training, today, rules, nearest=True))
                 # What is drawn from so few images soon repeats itself.
                 if number < arguments.draws_changed and size <= len(pool):
                     for kind, each in changed.items():
                         today = taken(each, rng.permutation(len(each))[:size])
-                        tally.add(kind, len(today), findings(training, today, rules, model.folds))
+                        tally.add(kind, len(today), findings(training, today, rules, nearest=True))
     yield from tally.lines()
 
 

@@ -47,6 +47,13 @@ def query_code(rounded: torch.Tensor) -> torch.Tensor:
     return torch.cat([rounded, half, torch.ones_like(half)], dim=1)
 
 
+def far_targets(targets: torch.Tensor) -> torch.Tensor:
+    """Return as many vectors in `target_code` that are far from everything: their last column meets a one."""
+    far = torch.zeros_like(targets)
+    far[:, -1] = torch.finfo(far.dtype).max / 2
+    return far
+
+
 def _half_square(rounded: torch.Tensor) -> torch.Tensor:
     return in_columns(0.5 * rounded.float().square().sum(dim=-1), rounded.dtype)
 

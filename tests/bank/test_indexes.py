@@ -49,6 +49,25 @@ def test_a_point_of_the_bank_is_at_distance_zero(kind: str) -> None:
     assert (distances == 0).float().mean() > 0.9
 
 
+@every_index
+@pytest.mark.parametrize("k", [1, 4])
+def test_points_that_it_is_without_are_not_found(kind: str, k: int) -> None:
+    known, queries = points(700), points(80, seed=1)
+    # The nearest of every query, and nearly all.
+    for hidden in (plain(queries, known, 1)[1].unique(), torch.randperm(700)[: 700 - k]):
+        whole = IndexChoice(kind).build(known)
+        before = whole.search(queries, k)
+        distances, indices = whole.without(hidden).search(queries, k)
+        left = torch.tensor(sorted(set(range(700)) - set(hidden.tolist())))
+        assert torch.isin(indices, left).all()
+        true = torch.linalg.vector_norm(queries[:, None] - known[indices], dim=2)
+        torch.testing.assert_close(distances, true, rtol=1e-6, atol=0)
+        found = (left[plain(queries, known[left], k)[1]][:, None] == indices[:, :, None]).any(dim=2)
+        assert found.float().mean() >= RECALL[kind]
+        # What it is made from stays whole.
+        assert all(torch.equal(*pair) for pair in zip(before, whole.search(queries, k), strict=True))
+
+
 @pytest.mark.parametrize("kind", INDEXES[1:])
 def test_the_same_points_and_seed_give_the_same_index(kind: str) -> None:
     known, queries = points(900), points(300, seed=1)

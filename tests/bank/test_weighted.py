@@ -37,6 +37,22 @@ def test_it_is_the_smallest_quotient(
     assert (found.numpy() <= exact + 0.02 * longest / pulls[quotients.argmin(axis=1)].numpy()).all()
 
 
+@settings(max_examples=30, deadline=None)
+@given(points=st.integers(2, 150), hidden=st.integers(1, 149), seed=st.integers(0, 1000))
+def test_without_some_it_is_the_search_of_the_others(points: int, hidden: int, seed: int) -> None:
+    bank, asked = drawn(points, 8, seed), drawn(30, 8, seed + 1)
+    order = torch.randperm(points, generator=torch.Generator().manual_seed(seed))
+    away, left = order[: min(hidden, points - 1)], order[min(hidden, points - 1) :].sort().values
+    pulls = torch.rand(points, generator=torch.Generator().manual_seed(seed)) * 0.95 + 0.05
+    found, indices = WeightedNeighbours(bank, pulls).without(away).search(asked)
+    quotients = np.linalg.norm(asked.double()[:, None] - bank.double(), axis=2) / pulls.double().numpy()
+    assert torch.isin(indices, left).all()
+    np.testing.assert_allclose(found, quotients[np.arange(30), indices], rtol=1e-5)
+    exact = quotients[:, left.numpy()].min(axis=1)
+    longest = float((bank - bank.mean(dim=0)).norm(dim=1).max() + (asked - bank.mean(dim=0)).norm(dim=1).max())
+    assert (found.numpy() <= exact + 0.02 * longest / pulls[left].min().item()).all()
+
+
 def test_with_equal_pulls_it_is_the_nearest_neighbour() -> None:
     bank, asked = drawn(500, 24, 0), drawn(300, 24, 1)
     distances, indices = WeightedNeighbours(bank, torch.ones(500)).search(asked)

@@ -141,7 +141,9 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, float]) -> None:
         AdaptiveSieve(**wrong).check()  # type: ignore[arg-type]
 
 
-def test_too_few_images_are_refused(synthetic: Synthetic) -> None:
+def test_two_images_are_enough_but_not_to_be_split(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve().fit(synthetic(2))
+    assert model.threshold_ > 0
     with pytest.raises(ImagesError, match="too few"):
-        AdaptiveSieve().fit(synthetic(2))
+        model.for_fewer(1, 2)
     assert AdaptiveSieve().fit(synthetic(4)).threshold_ > 0

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy.stats import median_abs_deviation
 
-from patchsieve.detectors import Ensemble, PatchCore, crossfit, load, make_detector
+from patchsieve.detectors import Ensemble, PatchCore, load, make_detector
 from patchsieve.errors import ConfigError, ModelFileError
 from patchsieve.features import Embeddings
 from patchsieve.progress import SILENT
@@ -42,8 +42,8 @@ def test_fusion_is_that_of_the_formula(fusion: str, synthetic: Synthetic) -> Non
     for member in TWO:
         settings = {name: value for name, value in member.items() if name != "detector"}
         alone = make_detector(str(member["detector"]), {**settings, "seed": 3, "patch_size": 3})
-        unseen.append([np.asarray(part) for part in crossfit.out_of_sample(alone, train.features, SILENT)])
         alone.learn(train.features)
+        unseen.append([np.asarray(part) for part in alone.out_of_sample(train.features, SILENT)])
         scored.append([part.numpy() for part in alone.score(test.features.tensor())])
     for kind, ours in enumerate(model.score(test.features.tensor())):
         common = np.stack([standard(scored[i][kind], unseen[i][kind]) for i in range(2)])

@@ -1,8 +1,10 @@
 """What all detectors share of fitting: the estimator contract, calibration on unseen images, seeds, suspects."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +12,22 @@ import torch
 from sklearn.base import clone
 
 from patchsieve.decisions import false_alarm_threshold
-from patchsieve.detectors import DETECTORS, Detector, Ensemble, PaDiM, PatchCore, SoftPatch
+from patchsieve.detectors import (
+    DETECTORS,
+    AdaptiveSieve,
+    Detector,
+    Ensemble,
+    PaDiM,
+    PatchCore,
+    SoftPatch,
+    crossfit,
+)
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.trained import TrainedDetector
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.features import Embeddings
 from patchsieve.images import Skipped, read_images
+from patchsieve.progress import SILENT
 
 Synthetic = Callable[..., Embeddings]
 Photographs = Callable[..., Path]
@@ -99,8 +111,37 @@ def test_what_is_not_fitted_says_so(kind: type[Detector], tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", [kind for kind in UNTRAINED.values() if issubclass(kind, BankDetector)])
+def test_with_a_bank_each_image_is_scored_by_what_others_gave_to_it(
+    kind: type[BankDetector], synthetic: Synthetic
+) -> None:
+    embeddings = synthetic(30)
+    model = kind(**({"contamination": 0.0} if kind is AdaptiveSieve else {})).fit(embeddings)
+    assert model.passes_over
+    for index in model.bank_.origins[:, 0].unique().tolist():
+        alone = copy(model)
+        alone.bank_ = model.bank_.take(model.bank_.origins[:, 0] != index)
+        assert len(alone.bank_) < len(model.bank_)
+        image_scores, patch_scores = alone.score(embeddings.features.tensor()[[index]])
+        torch.testing.assert_close(torch.from_numpy(model.training_.scores[[index]]), image_scores)
+        torch.testing.assert_close(model.training_.patch_maps[[index]], patch_scores)
+
+
+@pytest.mark.parametrize("model", [PatchCore(bank_size=1), AdaptiveSieve(contamination=0.2)], ids=repr)
+def test_where_no_image_can_be_passed_over_the_models_of_folds_score(
+    model: BankDetector, synthetic: Synthetic
+) -> None:
+    model.fit(synthetic(12))
+    assert not model.passes_over
+    scores, maps = crossfit.out_of_sample(model, synthetic(12).features, SILENT)
+    np.testing.assert_array_equal(model.training_.scores, scores)
+    assert torch.equal(model.training_.patch_maps, maps)
+
+
 # An ensemble cross-fits its members one by one; test_ensemble.py holds it to that.
-@pytest.mark.parametrize("kind", [kind for kind in UNTRAINED.values() if kind is not Ensemble])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in UNTRAINED.values() if not issubclass(kind, Ensemble | BankDetector)]
+)
 def test_with_a_fold_for_every_image_each_is_scored_by_a_model_of_all_the_others(
     kind: type[Detector], synthetic: Synthetic
 ) -> None:
@@ -115,10 +156,14 @@ def test_with_a_fold_for_every_image_each_is_scored_by_a_model_of_all_the_others
         torch.testing.assert_close(model.training_.patch_maps[[index]], patch_scores)
 
 
-@pytest.mark.parametrize("folds", [2, 3, 5, 100])
-def test_no_training_image_is_scored_by_a_bank_that_holds_it(folds: int, synthetic: Synthetic) -> None:
+@pytest.mark.parametrize("settings", [{"folds": 2}, {"folds": 5}, {"folds": 100}, {"index": "faiss-ivf"}])
+def test_no_training_image_is_scored_by_a_bank_that_holds_it(
+    settings: dict[str, Any], synthetic: Synthetic
+) -> None:
     """With all patches in the bank, a patch that met itself would be at distance zero."""
-    model = PatchCore(coreset_ratio=1.0, folds=folds).fit(synthetic(11))
+    model = PatchCore(coreset_ratio=1.0, **settings).fit(synthetic(11))
+    by_folds, _ = crossfit.out_of_sample(model, synthetic(11).features, SILENT)
+    assert (by_folds > 0.1).all()
     assert (model.training_.patch_maps > 0.1).all()
     assert (model.score(synthetic(11).features.tensor())[1] == 0).all()
 

@@ -211,7 +211,8 @@ def test_what_cannot_work_is_said(settings: dict[str, object], said: str) -> Non
         QualitySoftPatch(**settings).check()  # type: ignore[arg-type]
 
 
-def test_two_images_are_too_few(synthetic: Synthetic) -> None:
+def test_two_images_are_enough_but_not_to_be_split(synthetic: Synthetic) -> None:
+    model = QualitySoftPatch(mutual_k=1).fit(synthetic(2))
+    assert model.threshold_ > 0
     with pytest.raises(ImagesError, match="2 training images are too few"):
-        QualitySoftPatch(mutual_k=1).fit(synthetic(2))
-    assert QualitySoftPatch(mutual_k=2).fit(synthetic(3)).threshold_ > 0
+        model.for_fewer(1, 2)

@@ -160,10 +160,11 @@ def test_fewer_images_than_neighbours_are_counted_in_the_error(images: int, synt
 
 
 @pytest.mark.parametrize("discriminator", ["nearest", "gaussian"])
-def test_two_images_are_too_few_to_score_each_by_the_other(discriminator: str, synthetic: Synthetic) -> None:
+def test_two_images_are_enough_but_not_to_be_split(discriminator: str, synthetic: Synthetic) -> None:
+    model = SoftPatch(discriminator=discriminator).fit(synthetic(2))
+    assert model.threshold_ > 0
     with pytest.raises(ImagesError, match="2 training images are too few"):
-        SoftPatch(discriminator=discriminator).fit(synthetic(2))
-    assert SoftPatch(discriminator=discriminator).fit(synthetic(3)).threshold_ > 0
+        model.for_fewer(1, 2)
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_a_spot_of_eight_pixels_in_a_thousand_is_found_in_tiles_and_missed_witho
         "device": "cpu",
         "crop": None,
     }
-    whole = PatchCore(**common, image_size=256).fit(learnt).predict(judged)
+    whole = PatchCore(**common, image_size=128).fit(learnt).predict(judged)
     assert whole.verdicts == ("good",) * 3
     tiled = PatchCore(**common, image_size="native", tile=512, layers=["stage3"]).fit(learnt)
     assert tiled.extractor_.tiling is not None
@@ -172,8 +172,8 @@ def test_an_ensemble_looks_at_the_whole_and_at_tiles(photographs: Photographs, t
     assert tiled.tiling is not None
     assert whole.tiling is None
     assert (tiled.preprocessing.frame, whole.preprocessing.frame) == ((96, 160), (64, 64))
+    assert model.suspects(top=1).images.names == ("03.png",)
     result = model.predict(folder)
-    assert result.scores.argmax() == 3
     model.save(tmp_path / "line.sieve")
     np.testing.assert_array_equal(load(tmp_path / "line.sieve").predict(folder).maps, result.maps)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from math import isqrt
 from typing import Any
 
@@ -34,23 +35,30 @@ class FaissIndex:
 
     def __init__(self, points: torch.Tensor, kind: str, seed: int = 0) -> None:
         self.points = points
+        self._hidden = torch.empty(0, dtype=torch.int64, device=points.device)
         values = points.cpu().contiguous().numpy()
         with _one_thread():
             self._index = _untrained(kind, len(values), values.shape[1], seed)
             self._index.train(values)
             self._index.add(values)
 
+    def without(self, rows: torch.Tensor) -> "FaissIndex":
+        """See `patchsieve.bank.indexes.Index.without`; not every kind can pass points over, so more are asked for."""
+        index = copy(self)
+        index._hidden = torch.cat([self._hidden, rows])
+        return index
+
     def search(self, queries: torch.Tensor, k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
         """See `patchsieve.bank.indexes.Index.search`."""
-        wanted = min(k + _SPARE, len(self.points))
+        wanted = min(k + _SPARE + len(self._hidden), len(self.points))
         _, found = self._index.search(queries.cpu().contiguous().numpy(), wanted)
         candidates = torch.from_numpy(found).to(queries.device)
         # Lists and graphs may hold fewer near a query than are wanted. What is missing must not be near either.
-        missing = candidates < 0
+        missing = (candidates < 0) | torch.isin(candidates, self._hidden.to(candidates.device))
         distances = self._distances(queries, candidates.clamp(min=0)).masked_fill_(missing, torch.inf)
         order = distances.argsort(dim=1, stable=True)[:, :k]
         distances, indices = distances.gather(1, order), candidates.gather(1, order)
-        short = (indices < 0).any(dim=1)
+        short = distances.isinf().any(dim=1)
         if short.any():
             distances[short], indices[short] = self._among_all(queries[short], k)
         return distances, indices
@@ -65,8 +73,9 @@ class FaissIndex:
         return distances
 
     def _among_all(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        points = self.points.to(queries.device)
-        parts = [torch.linalg.vector_norm(points - query, dim=1).topk(k, largest=False) for query in queries]
+        points, hidden = self.points.to(queries.device), self._hidden.to(queries.device)
+        every = (torch.linalg.vector_norm(points - query, dim=1) for query in queries)
+        parts = [distances.index_fill_(0, hidden, torch.inf).topk(k, largest=False) for distances in every]
         return torch.stack([part.values for part in parts]), torch.stack([part.indices for part in parts])
 
 

@@ -28,6 +28,13 @@ class Index(Protocol):
             Euclidean distances float32 `[Q, k]`, ascending, and indices int64 `[Q, k]`.
         """
 
+    def without(self, rows: torch.Tensor) -> "Index":
+        """Return an index that does not find these points; the others keep their indices.
+
+        Args:
+            rows: int64 `[K]`, each once, and not all of the points.
+        """
+
 
 @dataclass(frozen=True)
 class IndexChoice:

@@ -14,12 +14,19 @@ So a pair whose bound says that it is too far apart is too far apart; the others
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from patchsieve.fastproducts import CODE_COLUMNS, fast_dtype, query_code, summation_error, target_code
+from patchsieve.fastproducts import (
+    CODE_COLUMNS,
+    far_targets,
+    fast_dtype,
+    query_code,
+    summation_error,
+    target_code,
+)
 
 # Targets that are ruled out together before one is looked at.
 _BLOCK = 16
@@ -82,6 +89,10 @@ class Targets:
     largest: torch.Tensor
     worst_error: torch.Tensor
 
+    def without(self, rows: torch.Tensor) -> "Targets":
+        """Return them with some, int64 `[K]`, far from everything."""
+        return replace(self, factors=self.factors.index_copy(0, rows, far_targets(self.factors[rows])))
+
 
 class Screen:
     """Bounds distances between vectors of one space.
@@ -127,10 +138,7 @@ class Screen:
         factors = target_code(encoded.factors[:, :-CODE_COLUMNS])
         missing = -len(factors) % _BLOCK
         if missing:
-            far = torch.zeros_like(factors[:1]).expand(missing, -1).clone()
-            # The last column meets a one in every query.
-            far[:, -1] = torch.finfo(far.dtype).max / 2
-            factors = torch.cat([factors, far])
+            factors = torch.cat([factors, far_targets(factors[:1]).expand(missing, -1)])
         return Targets(factors, encoded.lengths.amax(), encoded.errors.amax())
 
 

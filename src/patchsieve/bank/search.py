@@ -1,5 +1,7 @@
 """Exact nearest-neighbour search in a memory bank."""
 
+from copy import copy
+
 import torch
 
 from patchsieve.bank.screening import Bounds, Screen
@@ -31,6 +33,15 @@ class NearestNeighbours:
         self._origin = points.mean(dim=0)
         self._centred = points - self._origin
         self._norms = self._centred.square().sum(dim=1)
+        self._remaining = len(points)
+
+    def without(self, rows: torch.Tensor) -> "NearestNeighbours":
+        """See `patchsieve.bank.indexes.Index.without`; the screen is shared."""
+        index = copy(self)
+        index._targets = self._targets.without(rows)
+        index._norms = self._norms.index_fill(0, rows, torch.inf)
+        index._remaining = self._remaining - len(rows)
+        return index
 
     def search(self, queries: torch.Tensor, k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
         """Find the k nearest points of each query.
@@ -78,7 +89,7 @@ class NearestNeighbours:
 
     def _plain(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         ranks = torch.addmm(self._norms, queries - self._origin, self._centred.T, alpha=-2.0)
-        wanted = min(k + _SPARE, len(self.points))
+        wanted = min(k + _SPARE, self._remaining)
         candidates = ranks.topk(wanted, dim=1, largest=False, sorted=False).indices
         distances = torch.stack(
             [torch.linalg.vector_norm(queries - self.points[column], dim=1) for column in candidates.T], dim=1

@@ -1,8 +1,10 @@
 """Nearest neighbours where some points pull less: the smallest distance divided by the point's pull."""
 
+from copy import copy
+
 import torch
 
-from patchsieve.fastproducts import fast_dtype, query_code, smallest_columns, target_code
+from patchsieve.fastproducts import far_targets, fast_dtype, query_code, smallest_columns, target_code
 from patchsieve.parallel import map_blocks
 
 # Points whose products are compared before any is measured, and how many such groups are measured.
@@ -27,13 +29,22 @@ class WeightedNeighbours:
     def __init__(self, points: torch.Tensor, pulls: torch.Tensor) -> None:
         self._points, self._pulls = points, pulls
         self._origin = points.mean(dim=0)
-        padded = torch.arange(-(-len(points) // _GROUP) * _GROUP, device=points.device).clamp(
+        self._hidden = torch.zeros(len(points), dtype=torch.bool, device=points.device)
+        self._padded = torch.arange(-(-len(points) // _GROUP) * _GROUP, device=points.device).clamp(
             max=len(points) - 1
         )
-        centred = points[padded] - self._origin
+        centred = points[self._padded] - self._origin
         code = centred.to(fast_dtype(points.device))
         self._codes = target_code(code)
-        self._strength = pulls[padded].square().reciprocal().to(code)[:, None]
+        self._strength = pulls[self._padded].square().reciprocal().to(code)[:, None]
+
+    def without(self, rows: torch.Tensor) -> "WeightedNeighbours":
+        """Return a search that does not find these points, int64 `[K]`, not all."""
+        search = copy(self)
+        search._hidden = self._hidden.index_fill(0, rows, True)
+        places = search._hidden[self._padded].nonzero()[:, 0]
+        search._codes = self._codes.index_copy(0, places, far_targets(self._codes[places]))
+        return search
 
     def search(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the smallest quotient and its point, float32 and int64 `[Q]`, for float32 `[Q, C]`."""
@@ -51,5 +62,6 @@ class WeightedNeighbours:
         named = (groups * _GROUP + within).clamp(max=len(self._points) - 1)
         found = self._points.index_select(0, named.flatten()).view(*named.shape, -1)
         quotients = torch.linalg.vector_norm(found.sub_(queries[:, None]), dim=2) / self._pulls[named]
+        quotients.masked_fill_(self._hidden[named], torch.inf)
         best = quotients.min(dim=1)
         return best.values, named.gather(1, best.indices[:, None])[:, 0]

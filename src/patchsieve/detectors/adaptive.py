@@ -106,6 +106,11 @@ class AdaptiveSieve(BankDetector):
             found = radii(features, self.bank_.features, owners, trusted, witnesses=self.witnesses)
             self.bank_ = replace(self.bank_, radii=found)
 
+    @property
+    def passes_over(self) -> bool:
+        """See `BankDetector.passes_over`: a radius that an image vouched for cannot be had without it."""
+        return self.bank_.radii is None and super().passes_over
+
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`: s = W(m*) max(|p - m*|, r(m*)), where m* has the smallest maximum."""
         if self.bank_.radii is None:

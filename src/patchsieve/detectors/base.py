@@ -388,14 +388,19 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         return self.score(features.tensor())
 
     def out_of_sample(
-        self, features: PatchFeatures, progress: Progress
+        self, features: PatchFeatures, progress: Progress, title: str = crossfit.CALIBRATION
     ) -> tuple[npt.NDArray[np.float32], torch.Tensor]:
         """Score the training images by models that have not seen them, once `learn` has learnt from all.
+
+        Args:
+            features: `[N, H, W, C]` of the images that were learnt from.
+            progress: shown one unit an image.
+            title: of the stage that is shown.
 
         Returns:
             Image scores float32 `[N]` and patch scores float32 `[N, h, w]`, on the CPU.
         """
-        return crossfit.out_of_sample(self, features, progress)
+        return crossfit.out_of_sample(self, features, progress, title)
 
     def check(self) -> None:
         """Raise `ConfigError` where a setting cannot work."""

@@ -117,7 +117,7 @@ class Ensemble(Detector):
         for number, (member, own) in enumerate(zip(members, chosen, strict=True), start=1):
             member.learn(own, progress)
             title = f"calibration of member {number}, {member.system}"
-            image_scores, patch_scores = crossfit.out_of_sample(member, own, progress, title=title)
+            image_scores, patch_scores = member.out_of_sample(own, progress, title)
             scores.append(torch.from_numpy(image_scores))
             maps.append(patch_scores)
             self.calibrations_.append(Calibration.of(image_scores, patch_scores))
@@ -129,6 +129,7 @@ class Ensemble(Detector):
         self,
         features: PatchFeatures,  # noqa: ARG002
         progress: Progress,  # noqa: ARG002
+        title: str = crossfit.CALIBRATION,  # noqa: ARG002
     ) -> tuple[npt.NDArray[np.float32], torch.Tensor]:
         """See `Detector.out_of_sample`: those that the members were calibrated with, fused."""
         return self.unseen_

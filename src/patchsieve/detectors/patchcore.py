@@ -45,22 +45,27 @@ class PatchCore(BankDetector):
         """See `Detector.learn`."""
         self.bank_ = self.build_bank(features, progress)
 
-    def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `Detector.score`."""
-        image_scores, patch_scores = super().score(features)
+    def scored(
+        self, features: torch.Tensor, unseen: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `BankDetector.scored`."""
+        image_scores, patch_scores = super().scored(features, unseen)
         # A bank of one patch has no neighbourhood to be isolated in.
         if self.reweight_neighbours and len(self.bank_) > 1:
-            image_scores = image_scores * self._weights(features, patch_scores)
+            image_scores = image_scores * self._weights(features, patch_scores, unseen)
         return image_scores, patch_scores
 
-    def _weights(self, features: torch.Tensor, patch_scores: torch.Tensor) -> torch.Tensor:
+    def _weights(
+        self, features: torch.Tensor, patch_scores: torch.Tensor, unseen: torch.Tensor | None
+    ) -> torch.Tensor:
         patches = features.flatten(1, 2)
         worst = patches[
             torch.arange(len(patches), device=patches.device), patch_scores.flatten(1).argmax(dim=1)
         ]
-        index = self.bank_.index
+        index = self.bank_.index if unseen is None else self.bank_.index.without(unseen)
+        seen = len(index.points) - (0 if unseen is None else len(unseen))
         nearest = index.search(worst)[1][:, 0]
-        around = index.search(index.points[nearest], k=min(self.reweight_neighbours, len(index.points)))[1]
+        around = index.search(index.points[nearest], k=min(self.reweight_neighbours, seen))[1]
         distances = torch.linalg.vector_norm(worst[:, None] - index.points[around], dim=2)
         own = torch.linalg.vector_norm(worst - index.points[nearest], dim=1)
         share = torch.exp(own - torch.logsumexp(distances, dim=1))

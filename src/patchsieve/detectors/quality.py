@@ -132,10 +132,14 @@ class QualitySoftPatch(BankDetector):
     def _layers(self, patches: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tuple(part.contiguous() for part in torch.split(patches, list(self.layer_channels_), dim=-1))
 
-    def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `Detector.score`."""
+    def scored(
+        self, features: torch.Tensor, unseen: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `BankDetector.scored`."""
         fused = torch.zeros(features.shape[:3], device=features.device)
         searches = self._searches()
+        if unseen is not None:
+            searches = [search.without(unseen) for search in searches]
         for part, search, scale in zip(self._layers(features), searches, self.layer_scales_, strict=True):
             fused += search.search(part.flatten(0, 2))[0].view_as(fused) / scale / len(searches)
         patch_scores = fused / self.leniency()

@@ -175,13 +175,24 @@ class PatchFeatures:
             within = (slice(*block) for block in blocks if first <= block[0] < first + read)
             yield from zip(within, parts, strict=True)
 
-    def map_batches(self, work: Callable[[torch.Tensor], Done], size: int) -> Iterator[Done]:
-        """Yield what comes of work on `batches` of images, float32 `[n, H, W, C]`, done where the features lie."""
+    def map_batches(self, work: Callable[[torch.Tensor, int], Done], size: int) -> Iterator[Done]:
+        """Do work on `batches` of images, where the features lie.
+
+        Args:
+            work: on images float32 `[n, H, W, C]`, and which of all these images is the first of them.
+            size: images at a time.
+
+        Yields:
+            What came of each batch, in order.
+        """
         if isinstance(self._store, Workers):
             rows = torch.arange(len(self)) if self._images is None else self._images
             yield from self._store.map_images(rows, self._together(size), work)
             return
-        yield from map(work, self.batches(size))
+        first = 0
+        for batch in self.batches(size):
+            yield work(batch, first)
+            first += len(batch)
 
     def map_patches(
         self, lists: Sequence[torch.Tensor], works: Sequence[Callable[[Reader], Done]]

@@ -61,9 +61,9 @@ class Workers(Protocol):
         """Yield what `work` makes of the patches `[P, n, C]` of some images in each block of positions, in order."""
 
     def map_images(
-        self, rows: torch.Tensor, size: int, work: Callable[[torch.Tensor], Done]
+        self, rows: torch.Tensor, size: int, work: Callable[[torch.Tensor, int], Done]
     ) -> Iterator[Done]:
-        """Yield what `work` makes of some images `[b, H, W, C]`, `size` at a time, in order."""
+        """Yield what `work` makes of some images `[b, H, W, C]`, `size` at a time; see `PatchFeatures.map_batches`."""
 
     def map_patches(
         self, lists: Sequence[torch.Tensor], works: Sequence[Callable[[Reader], Done]]

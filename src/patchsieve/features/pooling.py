@@ -18,5 +18,5 @@ def pooled(features: PatchFeatures) -> torch.Tensor:
     return torch.cat(means).clamp(-largest, largest).half()
 
 
-def _means(batch: torch.Tensor) -> torch.Tensor:
+def _means(batch: torch.Tensor, first: int) -> torch.Tensor:  # noqa: ARG001
     return batch.mean(dim=(1, 2)).cpu()

@@ -83,16 +83,16 @@ class FeatureBlocks:
             yield from found
 
     def map_images(
-        self, rows: torch.Tensor, size: int, work: Callable[[torch.Tensor], Done]
+        self, rows: torch.Tensor, size: int, work: Callable[[torch.Tensor, int], Done]
     ) -> Iterator[Done]:
         """See `Workers.map_images`."""
         sent = ray.put(work)
         positions = self.shape[1] * self.shape[2]
 
         def started() -> Iterator[Ref]:
-            for batch in torch.split(rows, size):
+            for number, batch in enumerate(torch.split(rows, size)):
                 places, parts = self._pieces(batch, 0, positions)
-                yield _WORKED_IMAGES.remote(sent, self.shape[1:], places, *parts)
+                yield _WORKED_IMAGES.remote(sent, self.shape[1:], number * size, places, *parts)
 
         yield from _in_order(started())
 
@@ -187,12 +187,13 @@ def _worked_positions(
 
 
 def _worked_images(
-    work: Callable[[torch.Tensor], Done],
+    work: Callable[[torch.Tensor, int], Done],
     shape: tuple[int, int, int],
+    first: int,
     places: list[npt.NDArray[np.int64]],
     *parts: Block,
 ) -> Done:
-    return work(_placed(places, parts).view(-1, *shape))
+    return work(_placed(places, parts).view(-1, *shape), first)
 
 
 def _worked_patches(work: Callable[[Reader], Done], blocks: FeatureBlocks, patches: torch.Tensor) -> Done:

@@ -45,7 +45,7 @@ def test_a_lens_out_of_focus_is_named(fitted: Any, parts: Parts, tmp_path: Path)
 
 def test_more_defects_than_usual_are_defects(parts: Parts, tmp_path: Path) -> None:
     """Alarms on a fifth of the images: told from drift, and the images are named."""
-    model = SoftPatch(image_size=64, crop=None, device="cpu").fit(parts(tmp_path / "clean", 40))
+    model = SoftPatch(image_size=64, crop=None, device="cpu").fit(parts(tmp_path / "clean", 60))
     report = drift(model, parts(tmp_path / "today", 32, 8, first=300))
     assert report.verdict == "defects"
     assert not report.drifted

@@ -11,9 +11,9 @@ from sklearn.base import clone
 
 from patchsieve.detectors import Detector
 from patchsieve.errors import BrokenImageError, ImagesError
+from patchsieve.evaluation.course.equal_terms import fold_scores
 from patchsieve.evaluation.course.tables import prediction_rows, training_rows, write_rows
 from patchsieve.evaluation.course.threshold_rule import ThresholdRule
-from patchsieve.evaluation.course.unlearnt import unlearnt_scores
 from patchsieve.evaluation.metrics import ImageMetrics, image_metrics, rank_images
 from patchsieve.features import Embeddings
 from patchsieve.files import require_writable
@@ -32,8 +32,8 @@ class CourseFit:
     Attributes:
         name: "good" if it learnt from train/good alone, "good_and_bad" if train/bad was in it as noise.
         model: the detector, fitted on all images that `name` says.
-        scores: anomaly scores float32 `[N]` of the labelled images, by models of the other folds: those with which
-            the model was calibrated, and `unlearnt_scores` of the bad images that it was not fitted on.
+        scores: anomaly scores float32 `[N]` of the labelled images: those that the model was calibrated with, or
+            `fold_scores` where it was not fitted on all of them.
         thresholds: float64 `[N]`, what each was held against: a threshold that its own score had no part in.
         metrics: of scores and verdicts against the labels; its `threshold` is that of the test images.
         test_scores: float32 `[M]`, of the images to predict.
@@ -241,12 +241,13 @@ def _judged(
     others = np.setdiff1d(np.arange(len(labels)), fitted_on)
     own, good = model.training_.scores, ~labels[fitted_on]
     threshold = rule.threshold(own, good, test_scores, model.false_alarms)
-    scores, thresholds = np.empty(len(labels), np.float32), np.full(len(labels), threshold)
-    scores[fitted_on] = own
-    thresholds[fitted_on] = rule.held_out(own, good, test_scores, model.false_alarms, model.folds, model.seed)
+    scores, thresholds = np.empty(len(labels), np.float32), np.empty(len(labels))
     if len(others):
         learnt, left_out = (embeddings.features.take(part) for part in (fitted_on, others))
-        scores[others] = unlearnt_scores(model, learnt, left_out, progress)
+        own, scores[others] = fold_scores(model, learnt, left_out, progress)
+        thresholds[others] = rule.threshold(own, good, test_scores, model.false_alarms)
+    scores[fitted_on] = own
+    thresholds[fitted_on] = rule.held_out(own, good, test_scores, model.false_alarms, model.folds, model.seed)
     # Ranked as they are; counted by what lies above each image's own threshold.
     ranking = rank_images(labels, scores)
     counted = image_metrics(labels, scores - thresholds, 0.0)

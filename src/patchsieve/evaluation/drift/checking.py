@@ -52,7 +52,7 @@ def drift(
     fresh, seen = _unseen(model, read_images(images))
     compared, today, skipped = _looked_at(model, fresh, strict, progress)
     training = _training(model)
-    tests = findings(training, today, rules, model.folds if isinstance(model, BankDetector) else None)
+    tests = findings(training, today, rules, nearest=isinstance(model, BankDetector))
     alarms, before = (int(np.sum(each.scores > model.threshold_)) for each in (today, training))
     table = [[alarms, len(today) - alarms], [before, len(training) - before]]
     p_value = float(stats.fisher_exact(table, alternative="greater").pvalue)
