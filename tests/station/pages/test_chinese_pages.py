@@ -1,6 +1,7 @@
 """Every page in Chinese, with everything on it that there can be: no English is left but names and units."""
 
 import io
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,10 @@ from PIL import Image
 
 import patchsieve.station
 from patchsieve.detectors import PaDiM
-from patchsieve.detectors.refitting import Move, Standing
 from patchsieve.station import StationSettings
 from patchsieve.station.app import create_app
 from patchsieve.station.engine import FitResult
-from patchsieve.station.engine.fit_forms import Correction, HistoryChange
+from patchsieve.station.engine.fit_forms import Correction
 from patchsieve.station.engine.fitting import _there, _with_bank
 from patchsieve.station.pages.rendering import PAGES_OF_A_LINE
 from patchsieve.station.pages.words import ACTIONS
@@ -151,22 +151,23 @@ def say_of_training(station: Station, model_file: Path) -> None:
 
 
 def result(notes: list[str]) -> FitResult:
-    standing = Standing(images=28, threshold=1.0, pixel_threshold=1.0, bank=100, suspects=4, kept=0)
-    return FitResult(
-        before=standing,
-        after=standing,
-        points=(),
-        dropped=("part_24.png",),
-        learnt=("x",),
-        rejected=("y",),
-        patches_rejected=3,
-        moves=(Move(image="part_3.png", rank_before=4, rank_after=1, score_before=2, score_after=3),),
-        history=HistoryChange(
-            images=2, alarms_before=1, alarms_after=0, judged=1, right_before=0, right_after=1, changed=()
-        ),
-        notes=tuple(notes),
-        seconds=1.0,
-    )
+    standing = {"images": 28, "threshold": 1, "pixel_threshold": 1, "bank": 100, "suspects": 4, "kept": 0}
+    move = {"image": "part_3.png", "rank_before": 4, "rank_after": 1, "score_before": 2, "score_after": 3}
+    alarms = {"alarms_before": 1, "alarms_after": 0, "right_before": 0, "right_after": 1}
+    told = {
+        "before": standing,
+        "after": standing,
+        "points": [],
+        "dropped": ["part_24.png"],
+        "learnt": ["x"],
+        "rejected": ["y"],
+        "patches_rejected": 3,
+        "moves": [move],
+        "history": alarms | {"images": 2, "judged": 1, "changed": []},
+        "notes": notes,
+        "seconds": 1,
+    }
+    return FitResult.model_validate_json(json.dumps(told))
 
 
 OF_A_LINE = tuple(f"/{page}/line7" for page in PAGES_OF_A_LINE)
