@@ -17,6 +17,7 @@ from patchsieve.decisions.rows import Row, rows_of
 from patchsieve.detectors import Detector, SoftPatch
 from patchsieve.errors import ConfigError, ImagesError, PatchSieveError
 from patchsieve.images import content_hash, read_images
+from patchsieve.images.order import natural_key
 from patchsieve.progress import Stage
 from patchsieve.scaleout import Predicted, predict_on_cluster
 
@@ -66,8 +67,9 @@ def rows_in(out: Path) -> list[Row]:
 
 
 def assert_same(out: Path, alone: dict[str, Row]) -> None:
+    """Hold rows against those of one machine: each once, in the order of the list."""
     rows = rows_in(out)
-    assert len(rows) == len({row["image"] for row in rows}) == len(alone)
+    assert [row["image"] for row in rows] == sorted(alone, key=natural_key)
     for row in rows:
         assert {**row, "seconds": 0} == {**alone[row["image"]], "seconds": 0}
         assert (row["seconds"] is None) == (row["verdict"] == "skipped")
@@ -79,12 +81,12 @@ def written(out: Path) -> dict[str, tuple[int, int]]:
     return {name: (status.st_ino, status.st_mtime_ns) for name, status in found.items()}
 
 
-class Midway:
-    """Progress that does something once, when some images are done and others are not."""
+class Losing:
+    """Progress that loses something of the cluster each time that another third of the images is done."""
 
-    def __init__(self, action: Callable[[], object]) -> None:
-        self._action = action
-        self.at: list[int] = []
+    def __init__(self, *losses: Callable[[], object]) -> None:
+        self._losses = list(losses)
+        self.lost: list[int] = []
         self.done = 0
 
     def stage(self, title: str, total: int) -> Stage:  # noqa: ARG002
@@ -95,53 +97,28 @@ class Midway:
 
     def advance(self, amount: int = 1) -> None:
         self.done += amount
-        if self.done and not self.at:
-            self.at.append(self.done)
-            assert self._action()
+        if self._losses and self.done > IMAGES / 3 * len(self.lost):
+            assert self._losses.pop(0)()
+            self.lost.append(self.done)
 
 
-def test_the_command_writes_the_rows_of_one_machine(
-    line: Path, model_file: Path, alone: dict[str, Row], tmp_path: Path, patchsieve: Callable[..., Any]
+def test_a_worker_and_a_node_may_be_lost(
+    line: Path,
+    model_file: Path,
+    alone: dict[str, Row],
+    tmp_path: Path,
+    workers: Cluster,
+    kill: Callable[[str], bool],
 ) -> None:
-    command = ("predict", model_file, line, "--engine", "ray", "--out", tmp_path / "out")
-    ended = patchsieve(*command)
-    assert ended.code == 0, ended.err
-    assert f"{IMAGES} images are in {tmp_path}/out/predictions" in ended.err
-    assert "1 of 200 images could not be decoded" in ended.err
-    assert_same(tmp_path / "out", alone)
-    assert [row["image"] for row in rows_in(tmp_path / "out")] == list(read_images(line).names)
-    before = written(tmp_path / "out")
-    assert len(before) == 7
-    again = patchsieve(*command)
-    assert f"{IMAGES} of them from before" in again.err
-    assert written(tmp_path / "out") == before
-    # What is missing is done, and no more.
-    (tmp_path / "out" / "predictions" / "part-000003.parquet").unlink()
-    assert f"{IMAGES - 32} of them from before" in patchsieve(*command).err
-    assert_same(tmp_path / "out", alone)
-    assert len(set(written(tmp_path / "out").items()) & set(before.items())) == 6
-
-
-def test_a_worker_may_die(
-    line: Path, model_file: Path, alone: dict[str, Row], tmp_path: Path, kill: Callable[[str], bool]
-) -> None:
-    midway = Midway(lambda: kill("MapWorker"))
-    done = predict_on_cluster(model_file, [str(line)], str(tmp_path), progress=midway)
-    assert 0 < midway.at[0] < midway.done == IMAGES
-    assert done.count == IMAGES
-    assert_same(tmp_path, alone)
-
-
-def test_a_whole_node_may_go(
-    line: Path, model_file: Path, alone: dict[str, Row], tmp_path: Path, workers: Cluster
-) -> None:
-    def lose() -> bool:
+    def lose_a_node() -> bool:
         workers.remove_node(next(iter(workers.worker_nodes)), allow_graceful=False)
         return True
 
-    midway = Midway(lose)
-    predict_on_cluster(model_file, [str(line)], str(tmp_path), progress=midway)
-    assert 0 < midway.at[0] < midway.done == IMAGES
+    losing = Losing(lambda: kill("MapWorker"), lose_a_node)
+    done = predict_on_cluster(model_file, [str(line)], str(tmp_path), progress=losing)
+    assert len(losing.lost) == 2
+    assert 0 < losing.lost[0] < losing.lost[1] < losing.done == IMAGES
+    assert (done.count, done.verdicts["skipped"], done.before) == (IMAGES, 1, 0)
     assert_same(tmp_path, alone)
 
 
@@ -153,19 +130,10 @@ def test_a_command_that_was_killed_goes_on(
     workers: Cluster,
     patchsieve: Callable[..., Any],
 ) -> None:
-    command = (
-        "predict",
-        model_file,
-        line,
-        "--engine",
-        "ray",
-        "--address",
-        workers.address,
-        "--out",
-        tmp_path / "out",
-    )
+    out = tmp_path / "out"
+    command = ("predict", model_file, line, "--engine", "ray", "--address", workers.address, "--out", out)
     running = subprocess.Popen([COMMAND, *map(str, command)], stderr=subprocess.PIPE)
-    while not written(tmp_path / "out"):
+    while not written(out):
         assert running.poll() is None, running.communicate()
         time.sleep(0.02)
     running.kill()
@@ -173,70 +141,56 @@ def test_a_command_that_was_killed_goes_on(
     # Its workers end with it, a moment later.
     while ray.available_resources().get("CPU") != ray.cluster_resources()["CPU"]:
         time.sleep(0.1)
-    before = written(tmp_path / "out")
+    before = written(out)
     assert 0 < len(before) < 7
     ended = patchsieve(*command)
     assert ended.code == 0, ended.err
-    assert "of them from before" in ended.err
-    assert before.items() <= written(tmp_path / "out").items()
-    assert_same(tmp_path / "out", alone)
+    assert f"{IMAGES} images are in {out}/predictions, {32 * len(before)} of them from before" in ended.err
+    assert "1 of 200 images could not be decoded" in ended.err
+    assert before.items() <= written(out).items()
+    assert_same(out, alone)
+    # Nothing is left to do.
+    before = written(out)
+    assert f"{IMAGES} of them from before" in patchsieve(*command).err
+    assert written(out) == before
 
 
 @pytest.fixture(scope="module")
-def few(line: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive of three images and something that is none, as an object store that all workers see."""
+def store(line: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of two images and something that is none, as an object store that all workers see."""
     archive = tmp_path_factory.mktemp("store") / "few.zip"
     with zipfile.ZipFile(archive, "w") as made:
-        for name in ("part_03.png", "part_57b.png", "part_100.png", "part_198.png"):
-            made.write(line / name, f"{'abc'[int(name[5]) % 3]}/{name}")
+        for name in ("part_03.png", "part_198.png", "part_57b.png"):
+            made.write(line / name, f"monday/{name}")
     return archive
 
 
-def test_images_of_a_store_are_scored_alike(
-    few: Path, line: Path, model_file: Path, alone: dict[str, Row], tmp_path: Path
+def test_a_manifest_of_files_and_stores_and_what_its_results_are_refused_for(
+    store: Path, line: Path, model: Detector, model_file: Path, alone: dict[str, Row], tmp_path: Path
 ) -> None:
+    names = ("part_03.png", "part_198.png", "part_57b.png", "part_11.png")
+    rows = [f"zip://monday/{name}::file://{store}" for name in names[:3]]
     manifest = tmp_path / "list.csv"
-    url = f"zip://::file://{few}"
-    done = predict_on_cluster(model_file, [url], str(tmp_path / "url"))
-    assert done.verdicts["skipped"] == 1
-    rows = rows_in(tmp_path / "url")
-    assert len(rows) == 4
-    # Rows of a manifest: in the store, on this machine, and nowhere.
-    names = [row["image"] for row in rows]
-    manifest.write_text(
-        "image\n"
-        + "".join(f"zip://{name}::file://{few}\n" for name in names)
-        + f"{line}/part_11.png\ngone.png\n",
-        encoding="utf-8",
-    )
-    predict_on_cluster(model_file, [str(manifest)], f"file://{tmp_path}/listed")
-    *listed, near, gone = rows_in(tmp_path / "listed")
-    for row, name in zip([*rows, *listed, near], [*names, *names, "part_11.png"], strict=True):
-        expected = alone[Path(name).name]
-        for column in set(expected) - {"image", "seconds"}:
-            assert row[column] == expected[column], (name, column)
+    manifest.write_text("\n".join(["image", *rows, str(line / names[3]), "gone.png"]), encoding="utf-8")
+
+    def run(*, model: Path = model_file, images: Path = manifest, **how: Any) -> Predicted:
+        return predict_on_cluster(model, [str(images)], f"file://{tmp_path}/out", **how)
+
+    assert run().before == 0
+    *found, gone = rows_in(tmp_path / "out")
+    for row, name, place in zip(found, names, [*rows, str(line / names[3])], strict=True):
+        assert {**row, "seconds": 0} == {**alone[name], "image": place, "seconds": 0}
     assert (gone["verdict"], gone["note"], gone["sha256"]) == ("skipped", "no such file", None)
 
-
-def test_a_folder_of_another_run_is_refused(
-    few: Path, model: Detector, model_file: Path, tmp_path: Path, parts: Callable[..., Path]
-) -> None:
-    url, out = f"zip://::file://{few}", str(tmp_path / "out")
-
-    def run(*, model: Path = model_file, images: str = url, **how: Any) -> Predicted:
-        return predict_on_cluster(model, [images], out, **how)
-
-    first = run()
-    assert first.before == 0
     other = tmp_path / "other.sieve"
     model.save(other)
     with pytest.raises(PatchSieveError, match="results of another model"):
         run(model=other)
     with pytest.raises(PatchSieveError, match="results of another review"):
         run(review=0.05)
-    with pytest.raises(PatchSieveError, match=r"another list of images \(4 images, not 2"):
-        run(images=str(parts(tmp_path / "two", 2)))
-    assert run().before == 4
+    with pytest.raises(PatchSieveError, match=r"another list of images \(5 images, not 200"):
+        run(images=line)
+    assert run().before == 5
     run_file = tmp_path / "out" / "run.json"
     run_file.write_text("{}")
     with pytest.raises(PatchSieveError, match="not what this PatchSieve writes"):
@@ -246,15 +200,16 @@ def test_a_folder_of_another_run_is_refused(
         run()
 
 
-def test_what_cannot_work_is_said_in_words(few: Path, line: Path, model_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    url = f"zip://::file://{few}"
+def test_what_cannot_work_is_said_in_words(line: Path, model_file: Path, tmp_path: Path) -> None:
+    broken, out = [str(line / "part_57b.png")], tmp_path / "out"
     with pytest.raises(ConfigError, match="operating point"):
-        predict_on_cluster(model_file, [url], str(out), operating_point="none")
+        predict_on_cluster(model_file, broken, str(out), operating_point="none")
     with pytest.raises(ConfigError, match="do not see it"):
         predict_on_cluster(model_file, ["memory://line"], str(out))
     assert not out.exists()
-    with pytest.raises(PatchSieveError, match="a text file, not an image"):
-        predict_on_cluster(model_file, [url], str(tmp_path / "strict"), strict=True)
+    with pytest.raises(PatchSieveError, match=r"part_57b.png: a text file, not an image"):
+        predict_on_cluster(model_file, broken, str(out), strict=True)
+    assert not written(out)
     with pytest.raises(ImagesError, match="none of the 1 images could be decoded"):
-        predict_on_cluster(model_file, [str(line / "part_57b.png")], str(tmp_path / "broken"))
+        predict_on_cluster(model_file, broken, str(out))
+    assert written(out)
