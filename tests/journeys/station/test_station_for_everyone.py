@@ -86,6 +86,16 @@ def test_the_focus_goes_everywhere_and_is_seen(
     assert len(set(places)) > 8
 
 
+def test_the_header_is_one_row_for_whoever_has_logged_in(page: Page) -> None:
+    # A desk's 1280 pixels, less the scroll bar.
+    page.set_viewport_size({"width": 1265, "height": 800})
+    page.goto("/")
+    person = '<a class="button plain" href="/me"><span class="person">maximiliane.hohenstein</span></a>'
+    tools = f'{person}<form><button class="plain">Log out</button></form>'
+    page.evaluate("html => document.querySelector('.tools').insertAdjacentHTML('afterbegin', html)", tools)
+    assert page.evaluate("() => document.querySelector('.top').offsetHeight") < 60
+
+
 def test_the_theme_is_switched_and_stays(page: Page) -> None:
     page.goto("/history")
     ground = "() => getComputedStyle(document.body).backgroundColor"
