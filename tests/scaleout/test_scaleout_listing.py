@@ -16,6 +16,8 @@ from patchsieve.images import decode, read_images
 from patchsieve.scaleout.filesystems import Folder
 from patchsieve.scaleout.listing import LeftOut, Listed, listing_of
 from patchsieve.scaleout.nearby import brought_near
+from patchsieve.scaleout.runs import Asked, listed_once
+from patchsieve.scaleout.scoring import Job
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +122,26 @@ def test_no_more_of_a_manifest_is_read_than_is_asked_for(tmp_path: Path) -> None
     assert [image.name for image in islice(images, 2)] == ["0.png", "1.png"]
     with pytest.raises(ImagesError, match="field larger"):
         list(images)
+
+
+def test_a_manifest_in_an_archive_names_what_is_in_it(tmp_path: Path) -> None:
+    archive = tmp_path / "line.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        made.writestr("monday/list.csv", "image\n./late/a.png\nlate/a.png\n")
+    found, left_out = listed(f"zip://monday/list.csv::file://{archive}")
+    assert found == [("late/a.png", f"zip://monday/late/a.png::file://{archive}")]
+    assert left_out.count == 1
+
+
+def test_a_list_is_read_again_part_by_part(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(9000)]
+    (tmp_path / "list.csv").write_text("\n".join(["image", *names]))
+    folder, asked = Folder.of(str(tmp_path / "out")), Asked("0", "model", None, None)
+    listing = listing_of([str(tmp_path / "list.csv")])
+    count = listed_once(folder, asked, listing, LeftOut()).count
+    job = Job(folder, count, 24 * 3, None, None, strict=False, device="cpu")
+    assert [image.name for part in job.missing() for image in job.listed(part)] == names
+    assert listed_once(folder, asked, listing, LeftOut()).count == count == 9000
 
 
 @pytest.mark.parametrize(

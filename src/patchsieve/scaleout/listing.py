@@ -133,17 +133,17 @@ def _entries(files: FileSystem, folder: str, url: str) -> list[tuple[str, str]]:
     # Kept listings of all folders would be the list that is not to be held.
     files.invalidate_cache()
     # Object stores list a folder's own name among what is in it.
-    return sorted(
-        (entry for entry in found if (entry[0].rstrip("/"), entry[1]) != (folder, "directory")),
-        key=itemgetter(0),
-    )
+    own = (folder.rstrip("/"), "directory")
+    return sorted((entry for entry in found if (entry[0].rstrip("/"), entry[1]) != own), key=itemgetter(0))
 
 
 def _of_manifest(source: str, left_out: LeftOut) -> Iterator[Listed]:
     """List a manifest's images in the order of its rows."""
     source = source if is_url(source) else str(Path(source).expanduser().absolute())
-    title = PurePosixPath(source).name
-    folder = source.rpartition("/")[0]
+    # A manifest in an archive names what is in the archive.
+    inner, chained, outer = source.partition("::") if is_url(source) else (source, "", "")
+    title = PurePosixPath(inner).name
+    folder = inner.rpartition("/")[0]
     seen: set[bytes] = set()
     files, path = file_system(source)
     try:
@@ -151,8 +151,9 @@ def _of_manifest(source: str, left_out: LeftOut) -> Iterator[Listed]:
     except OSError as error:
         raise ImagesError(f"cannot read {source}: {error or type(error).__name__}") from error
     with stream:
-        for row in iter_table(stream, source, ("image", "split", "label"), required=("image",)):
-            place = row["image"] if is_url(row["image"]) else _joined(folder, row["image"])
+        for row in iter_table(stream, inner, ("image", "split", "label"), required=("image",)):
+            elsewhere = is_url(row["image"]) or row["image"].startswith("/")
+            place = row["image"] if elsewhere else f"{folder}/{PurePosixPath(row['image'])}"
             inside = place.startswith(f"{folder}/") and ".." not in PurePosixPath(place).parts
             name = place.removeprefix(f"{folder}/") if inside else row["image"]
             # A few bytes of each name, not all names: of millions, two that differ do not share them.
@@ -165,11 +166,4 @@ def _of_manifest(source: str, left_out: LeftOut) -> Iterator[Listed]:
                 left_out.add(name, reason)
             else:
                 seen.add(digest)
-                yield Listed(name, place)
-
-
-def _joined(folder: str, image: str) -> str:
-    """Return where an image is that a manifest in a folder, a path or a URL, names by a path."""
-    if is_url(folder):
-        return image if image.startswith("/") else f"{folder}/{PurePosixPath(image)}"
-    return str(Path(folder) / image)
+                yield Listed(name, place if elsewhere else place + chained + outer)

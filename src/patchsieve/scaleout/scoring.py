@@ -62,6 +62,17 @@ class Job:
         """Return how many images a part has."""
         return min(self.size, self.count - part * self.size)
 
+    def listed(self, part: int) -> list[Listed]:
+        """Read the images of a part from the list, and little more of it."""
+        from pyarrow import parquet
+
+        files, path = self.folder.locate(IMAGES)
+        first, count = part * self.size, self.images_in(part)
+        groups = range(first // LIST_ROWS, (first + count - 1) // LIST_ROWS + 1)
+        with files.open(path, "rb") as stream, parquet.ParquetFile(stream) as table:
+            rows = table.read_row_groups(list(groups)).slice(first - groups[0] * LIST_ROWS, count)
+        return [Listed(**row) for row in rows.to_pylist()]
+
 
 def part_name(part: int) -> str:
     """Return the name of a part's file."""
@@ -102,20 +113,10 @@ class Replica:
         try:
             # Done again for a worker that was lost, which may have come to its end.
             if not self._job.folder.has(file):
-                self._write(file, self._rows(self._listed(part)))
+                self._write(file, self._rows(self._job.listed(part)))
         except PatchSieveError as error:
             return 0, str(error)
         return self._job.images_in(part), ""
-
-    def _listed(self, part: int) -> list[Listed]:
-        from pyarrow import parquet
-
-        files, path = self._job.folder.locate(IMAGES)
-        first, count = part * self._job.size, self._job.images_in(part)
-        groups = range(first // LIST_ROWS, (first + count - 1) // LIST_ROWS + 1)
-        with files.open(path, "rb") as stream, parquet.ParquetFile(stream) as table:
-            rows = table.read_row_groups(list(groups)).slice(first - groups[0] * LIST_ROWS, count)
-        return [Listed(**row) for row in rows.to_pylist()]
 
     def _rows(self, images: list[Listed]) -> list[Row]:
         """Score images: a row for each, in their order."""
