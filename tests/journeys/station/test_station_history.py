@@ -88,18 +88,22 @@ def test_pages_turn_by_keys_and_each_inspection_is_on_one(
     image = tmp_path / "turned.png"
     part(510).image.save(image)
     station.predict_many([image] * 53, line="castings")
-    page.goto("/history?text=turned")
+    page.goto("/history?text=turned&sort=score&descending=0")
     expect(page.get_by_role("status")).to_have_text("53 inspections")
-    links = ".found tbody th a"
-    first = page.locator(links).evaluate_all("links => links.map(link => link.href)")
+    links = page.locator(".found tbody th a")
+    addresses = "links => links.map(link => link.href)"
+    first = links.evaluate_all(addresses)
     page.keyboard.press("n")
-    expect(page.locator(links)).to_have_count(3)
-    second = page.locator(links).evaluate_all("links => links.map(link => link.href)")
+    expect(links).to_have_count(3)
     assert len(first) == 50
-    assert len({*first, *second}) == 53
-    page.wait_for_load_state("load")
-    page.keyboard.press("f")
-    expect(page.locator(links)).to_have_count(50)
+    assert len({*first, *links.evaluate_all(addresses)}) == 53
+    for key in "pnf":
+        page.wait_for_load_state("load")
+        page.keyboard.press(key)
+        expect(links).to_have_count(3 if key == "n" else 50)
+        if key != "n":
+            assert links.evaluate_all(addresses) == first
+        expect(page.get_by_label("Name contains")).to_have_value("turned")
 
 
 @pytest.mark.parametrize("query", ["verdict=perhaps", "low=much", "since=yesterday", "cursor=nonsense"])
