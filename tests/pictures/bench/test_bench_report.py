@@ -193,7 +193,7 @@ def test_a_results_table_has_means_and_intervals(grid):
 
 
 def test_a_category_has_a_table_of_its_own_with_its_own_intervals(grid):
-    board, cookies = Board(grid()), Place("factory", "cookies")
+    board, cookies = Board([*grid(), *grid(("spade",), ("tile",))]), Place("factory", "cookies")
     certain = [
         Certainty("image_auroc", 0.4, "none", {"padim": (0.5, 0.75)}),
         Certainty("image_auroc", 0.4, "none", {"padim": (0.25, 0.5)}, category=("factory", "cookies")),
@@ -202,6 +202,7 @@ def test_a_category_has_a_table_of_its_own_with_its_own_intervals(grid):
     mean = board.mean("image_auroc", "padim", 0.4, "none", cookies)
     assert table.shown.rows[2][-2:] == (mean.text(), "0.250 to 0.500")
     assert table.shown.header.count("interval at 40 %") == 1
+    assert [row[0] for row in table.shown.rows] == ["softpatch-lof", "patchcore", "padim"]
     assert (table.name, table.title) == (
         "results-image_auroc-none-factory-cookies",
         "image AUROC, no overlap, cookies",

@@ -27,7 +27,7 @@ def results_table(
         metric: a key of `METRICS`.
         overlap: kind of overlap.
         certain: what is known about it; intervals of this metric, overlap and category get a column each.
-        place: a category; None for the average over categories.
+        place: a category, whose table leaves out who was not run there; None for the average over categories.
     """
     rates = [
         rate
@@ -48,6 +48,8 @@ def results_table(
     shown, rows = [], []
     for name in board.systems:
         means = [board.mean(metric, name, rate, overlap, place) for rate in rates]
+        if place is not None and not any(means):
+            continue
         ranges = [known.intervals.get(name) for known in intervals]
         shown.append(
             (
@@ -79,7 +81,10 @@ def results_table(
             (
                 "detector",
                 *(f"{100 * rate:g} % noise" if rate else "clean" for rate in rates),
-                *(f"interval at {100 * known.noise:g} %" for known in intervals),
+                *(
+                    f"interval at {100 * known.noise:g} %" if known.noise else "interval, clean"
+                    for known in intervals
+                ),
             ),
             tuple(shown),
         ),
