@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from patchsieve.features.patches import PatchFeatures
+from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, Stage, staged
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def leaving_one_out(
     """
 
     def work(images: torch.Tensor, first: int) -> Scores:
-        found = [score(image[None], first + place) for place, image in enumerate(images)]
+        places = range(len(images))
+        found = map_blocks(lambda place: score(images[place, None], first + place), places, images.device)
         return torch.cat([part[0] for part in found]).cpu(), torch.cat([part[1] for part in found]).cpu()
 
     done: list[Scores] = []
