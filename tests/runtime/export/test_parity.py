@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from patchsieve.detectors import Denoised, PaDiM, PatchCore, QualitySoftPatch, SoftPatch
+from patchsieve.detectors import AdaptiveSieve, Denoised, PaDiM, PatchCore, QualitySoftPatch, SoftPatch
 from patchsieve.runtime import load_exported
-from patchsieve.runtime.export import export_model
+from patchsieve.runtime.export import export_model, screening
 
 SMALL = {"image_size": 64, "crop": None, "folds": 2}
 MODELS = {
@@ -41,6 +41,17 @@ def test_every_engine_says_what_torch_says(name, unsorted, every_kind, tmp_path)
     for engine in ("onnxruntime", "openvino"):
         result = agree(model, load_exported(tmp_path / "line7", engine=engine), every_kind)
         assert len(result) == 10
+
+
+def test_engines_say_what_torch_says_where_the_bank_is_screened(unsorted, every_kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(screening, "_FEWEST_NUMBERS", 0)
+    monkeypatch.setattr(screening, "_FEWEST_POINTS", 0)
+    model = AdaptiveSieve(**SMALL, contamination=0.15, coreset_ratio=0.5).fit(str(unsorted))
+    assert model.bank_.radii is not None
+    assert screening.Screen.of(model.bank_.features.numpy()) is not None
+    export_model(model, tmp_path / "line7")
+    for engine in ("onnxruntime", "openvino"):
+        agree(model, load_exported(tmp_path / "line7", engine=engine), every_kind)
 
 
 def test_the_format_of_openvino(fitted, every_kind, tmp_path):

@@ -69,6 +69,16 @@ class Graph:
         )
         return name
 
+    def split(self, tensor: str, parts: int) -> list[str]:
+        """Cut a tensor into equal parts along its first axis."""
+        from onnx import helper
+
+        names = [f"split_{len(self.nodes)}_{part}" for part in range(parts)]
+        self.nodes.append(
+            helper.make_node("Split", [tensor], names, name=names[0], axis=0, num_outputs=parts)
+        )
+        return names
+
     def merge(self, model: Any, prefix: str, feed: str) -> list[str]:
         """Add all of another model and return the names of its outputs; added again, it shares its numbers.
 

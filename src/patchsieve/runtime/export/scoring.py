@@ -7,10 +7,18 @@ import numpy as np
 import torch
 
 from patchsieve.bank import NearestNeighbours
-from patchsieve.detectors import Denoised, Detector, PaDiM, PatchCore, QualitySoftPatch, SoftPatch
+from patchsieve.detectors import (
+    AdaptiveSieve,
+    Denoised,
+    Detector,
+    PaDiM,
+    PatchCore,
+    QualitySoftPatch,
+    SoftPatch,
+)
 from patchsieve.errors import ConfigError
 from patchsieve.runtime.export.graph import Graph
-from patchsieve.runtime.export.search import nearest, nearest_by_pull, vector_norm
+from patchsieve.runtime.export.search import Found, nearest, nearest_by_pull, nearest_by_reach, vector_norm
 
 Scored = tuple[str, str]
 Shape = tuple[int, int, int]
@@ -40,36 +48,45 @@ def writer_of(model: Detector) -> Callable[[Graph, Any, str, Shape], Scored]:
     raise ConfigError(f"{model.system} cannot be exported; these can: {known}")
 
 
-def _soft_patch(graph: Graph, model: SoftPatch | PatchCore, patches: str, shape: Shape) -> Scored:
-    distances, index = nearest(graph, patches, _numbers(model.bank_.features))
-    if model.bank_.weights is not None:
-        weights = graph.add("Gather", graph.number(_numbers(model.bank_.weights)), index)
-        distances = graph.add("Mul", distances, weights)
+def _soft_patch(graph: Graph, model: SoftPatch, patches: str, shape: Shape) -> Scored:
+    found = nearest(graph, patches, _numbers(model.bank_.features))
+    return _weighted(graph, found, model.bank_.weights, shape)
+
+
+def _weighted(graph: Graph, found: Found, weights: torch.Tensor | None, shape: Shape) -> Scored:
+    distances, index = found
+    if weights is not None:
+        distances = graph.add("Mul", distances, graph.add("Gather", graph.number(_numbers(weights)), index))
     return _largest(graph, distances), _as_map(graph, distances, shape)
 
 
 def _patch_core(graph: Graph, model: PatchCore, patches: str, shape: Shape) -> Scored:
-    scores, patch_scores = _soft_patch(graph, model, patches, shape)
-    bank = model.bank_
+    bank = model.bank_.features.cpu()
+    distances, index = nearest(graph, patches, _numbers(bank))
+    scores, patch_scores = _largest(graph, distances), _as_map(graph, distances, shape)
     if not model.reweight_neighbours or len(bank) < 2:
         return scores, patch_scores
     # The patch with the highest score, its nearest of the bank, and those around that one.
-    flat = graph.reshape(patch_scores, 0, -1)
-    where = graph.add("ArgMax", flat, axis=1, keepdims=1)
-    worst = graph.add("GatherND", patches, where, batch_dims=1)
-    alone = graph.add("Unsqueeze", worst, graph.whole([1]))
-    own, index = nearest(graph, alone, _numbers(bank.features))
-    count = min(model.reweight_neighbours, len(bank))
+    where = graph.add("ArgMax", distances, axis=1, keepdims=1)
+    worst, its_nearest = (graph.add("GatherND", each, where, batch_dims=1) for each in (patches, index))
     # Exactly, whatever the model itself is searched with.
-    around = NearestNeighbours(bank.features.cpu()).search(bank.features.cpu(), k=count)[1]
-    neighbours = graph.add(
-        "Gather", graph.whole(around.numpy()), graph.add("Squeeze", index, graph.whole([1])), axis=0
-    )
-    points = graph.add("Gather", graph.number(_numbers(bank.features)), neighbours, axis=0)
-    distances = vector_norm(graph, graph.add("Sub", alone, points), 2)
-    share = graph.add("Exp", graph.add("Sub", own, graph.add("ReduceLogSumExp", distances, graph.whole([1]))))
-    weight = graph.add("Squeeze", graph.add("Sub", graph.number(1.0), share), graph.whole([1]))
-    return graph.add("Mul", scores, weight), patch_scores
+    around = NearestNeighbours(bank).search(bank, k=min(model.reweight_neighbours, len(bank)))[1]
+    neighbours = graph.add("Gather", graph.whole(around.numpy()), its_nearest, axis=0)
+    points = graph.add("Gather", graph.number(_numbers(bank)), neighbours, axis=0)
+    apart = vector_norm(graph, graph.add("Sub", graph.add("Unsqueeze", worst, graph.whole([1])), points), 2)
+    together = graph.add("ReduceLogSumExp", apart, graph.whole([1]), keepdims=0)
+    share = graph.add("Exp", graph.add("Sub", scores, together))
+    return graph.add("Mul", scores, graph.add("Sub", graph.number(1.0), share)), patch_scores
+
+
+def _adaptive(graph: Graph, model: AdaptiveSieve, patches: str, shape: Shape) -> Scored:
+    bank = model.bank_
+    features = _numbers(bank.features)
+    if bank.radii is None:
+        found = nearest(graph, patches, features)
+    else:
+        found = nearest_by_reach(graph, patches, features, _numbers(bank.radii))
+    return _weighted(graph, found, bank.weights, shape)
 
 
 def _quality(graph: Graph, model: QualitySoftPatch, patches: str, shape: Shape) -> Scored:
@@ -120,4 +137,5 @@ _WRITERS: dict[type[Detector], Callable[[Graph, Any, str, Shape], Scored]] = {
     QualitySoftPatch: _quality,
     PaDiM: _padim,
     Denoised: _denoised,
+    AdaptiveSieve: _adaptive,
 }
