@@ -99,7 +99,7 @@ def test_a_bank_moves_with_all_that_belongs_to_it() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"method": "best"}, "'best'.*greedy, random"),
+        ({"method": "best"}, "'best'.*greedy, composable"),
         ({"ratio": 0.0}, "coreset_ratio is 0.0"),
         ({"ratio": 1.1}, "coreset_ratio is 1.1"),
         ({"projection_dims": 0}, "projection_dims is 0"),
