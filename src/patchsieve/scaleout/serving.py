@@ -13,12 +13,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+import ray
 from ray.exceptions import RayError, RayTaskError
 
 from patchsieve.errors import ConfigError, ModelFileError
 from patchsieve.images import Pixels
 from patchsieve.scaleout.cluster import processors
-from patchsieve.scaleout.replicas import Answer, Deployed
+from patchsieve.scaleout.model_copies import ModelCopy
+from patchsieve.scaleout.replicas import Answer, Deployed, Offer
 from patchsieve.station import StationSettings
 from patchsieve.station.engine import Batcher, BatchSeen, Ticket
 from patchsieve.station.errors import Unavailable
@@ -41,7 +43,7 @@ def scoring_replicas(settings: StationSettings, count: int) -> Iterator["Replica
     """Let a station's models score in processes of the cluster that this process is connected to.
 
     Args:
-        settings: of the station; the workers find its models under the same paths.
+        settings: of the station.
         count: of processes, each of which takes a processor and scores by the models of all lines.
 
     Raises:
@@ -82,7 +84,7 @@ class Replicas:
         self.at_once = count * settings.batch_size
         self._queue_size = settings.queue_size
         self._lock = Lock()
-        self._files: list[str] = []
+        self._offers: list[Offer] = []
         # Answers come in one loop for all lines; no thread waits for each of them.
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="replicas", daemon=True)
@@ -90,7 +92,7 @@ class Replicas:
 
     def batcher(self, model: "Detector", file: Path, seen: BatchSeen) -> "ReplicaBatcher":
         """See `Scoring.batcher`."""
-        made = ReplicaBatcher(self, str(file.resolve()), queue_size=self._queue_size, seen=seen)
+        made = ReplicaBatcher(self, _offer(file), queue_size=self._queue_size, seen=seen)
         try:
             self.start(self._warm(made, model.extractor_.preprocessing.frame)).result()
         except BaseException:
@@ -98,17 +100,17 @@ class Replicas:
             raise
         return made
 
-    def hold(self, file: str) -> None:
-        """Let replicas that start from now on load a model file, too."""
+    def hold(self, offer: Offer) -> None:
+        """Let replicas that start from now on load a model, too."""
         with self._lock:
-            self._files.append(file)
-            self.deployed.want(self._files)
+            self._offers.append(offer)
+            self.deployed.want(self._offers)
 
-    def drop(self, file: str) -> None:
-        """Let replicas forget a model file that was held."""
+    def drop(self, offer: Offer) -> None:
+        """Let replicas forget a model that was held."""
         with self._lock:
-            self._files.remove(file)
-            self.deployed.want(self._files)
+            self._offers.remove(offer)
+            self.deployed.want(self._offers)
 
     def start(self, work: Coroutine[object, object, Done]) -> Future[Done]:
         """Let a coroutine run in the loop of answers."""
@@ -129,8 +131,7 @@ class Replicas:
             for answer in await asyncio.gather(*(batcher.ask(empty, "") for _ in range(2 * self.count))):
                 if isinstance(answer.result, Exception):
                     raise ModelFileError(
-                        f"the cluster's workers cannot use the model: {answer.result}; put the station's data where "
-                        "all machines have it under the same path"
+                        f"the cluster's workers cannot use the model: {answer.result}"
                     ) from answer.result
                 ready.add(answer.replica)
             if len(ready) >= self.count:
@@ -145,29 +146,29 @@ class ReplicaBatcher(Batcher):
 
     Args:
         replicas: that score.
-        file: of the model.
+        offer: of the model.
         queue_size: images that are accepted at a time.
         seen: told the size and the seconds of each batch.
     """
 
-    def __init__(self, replicas: Replicas, file: str, *, queue_size: int, seen: BatchSeen) -> None:
+    def __init__(self, replicas: Replicas, offer: Offer, *, queue_size: int, seen: BatchSeen) -> None:
         super().__init__(queue_size=queue_size, seen=seen)
         self._replicas = replicas
-        self._file = file
-        replicas.hold(file)
+        self._offer = offer
+        replicas.hold(offer)
 
     def close(self) -> None:
         """See `Batcher.close`. Replicas forget the model when they load the next one."""
         self._stop_accepting()
         with self._changed:
             self._changed.wait_for(lambda: not self._held)
-        self._replicas.drop(self._file)
+        self._replicas.drop(self._offer)
 
     async def ask(self, pixels: Pixels, name: str) -> Answer:
         """Have an image scored, by another replica where one is lost. Raises `Unavailable` when too many were."""
         for _ in range(_TRIES):
             try:
-                return await self._replicas.deployed.score(self._file, pixels, name)
+                return await self._replicas.deployed.score(self._offer, pixels, name)
             except RayTaskError:
                 raise
             except RayError as error:
@@ -192,6 +193,11 @@ class ReplicaBatcher(Batcher):
         if answer.place == 0:
             self._count(answer.batch, answer.seconds, side_by_side=self._replicas.count)
         ticket.answer(answer.result, monotonic() - answer.seconds, answer.seconds, answer.batch)
+
+
+def _offer(file: Path) -> Offer:
+    """Put a model's files where replicas get them from, so that they need not have its path."""
+    return Offer(str(file.resolve()), [ray.put(ModelCopy.of(file))])
 
 
 def _name(data_dir: Path) -> str:
