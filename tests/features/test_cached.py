@@ -12,7 +12,7 @@ import torch
 from patchsieve.errors import BrokenImageError, ImagesError, PatchSieveError
 from patchsieve.features import FeatureExtractor, embed_cached, make_extractor
 from patchsieve.features.backbones import Backbone
-from patchsieve.images import ImageSet, read_images
+from patchsieve.images import ImageSet, content_hash, read_images
 
 Folder = Callable[[int], ImageSet]
 
@@ -73,6 +73,8 @@ def test_what_comes_back_is_what_comes_without_a_cache(
         np.testing.assert_array_equal(cached.sizes, plain.sizes)
         assert cached.skipped == ()
         assert cached.extractor is extractor
+        # The files were read for it.
+        assert cached.hashes == tuple(map(content_hash, images))
 
 
 def test_an_image_goes_through_the_backbone_once(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from patchsieve.images import distinct, read_images
+from patchsieve.images import content_hashes, distinct, read_images
 
 Save = Callable[..., Path]
 
@@ -31,6 +31,22 @@ def test_a_set_without_copies_is_left_as_it_is(tmp_path: Path, save: Save) -> No
         save(tmp_path / f"{name}.png")
     images = read_images(tmp_path)
     assert distinct(images) == images
+
+
+def test_hashes_that_are_known_are_not_taken_again(tmp_path: Path, save: Save) -> None:
+    for name in "abc":
+        save(tmp_path / f"{name}.png")
+    shutil.copy(tmp_path / "a.png", tmp_path / "d.png")
+    images = read_images(tmp_path)
+    (tmp_path / "b.png").unlink()
+    hashes = content_hashes(images)
+    assert [known is None for known in hashes] == [False, True, False, False]
+    expected = distinct(images)
+    for name in "acd":
+        (tmp_path / f"{name}.png").unlink()
+    assert distinct(images, hashes) == expected
+    # Which of them are broken is for decoding to say.
+    assert expected.names == ("a.png", "b.png", "c.png")
 
 
 def test_what_was_skipped_before_is_not_forgotten(tmp_path: Path, save: Save) -> None:

@@ -1,7 +1,12 @@
 """One cluster of several processes, as a real one, for all tests of scale-out."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import psutil
 import pytest
@@ -14,6 +19,7 @@ from patchsieve.scaleout import connected
 STORE_BYTES = 80 * 2**20
 
 Kill = Callable[[str], bool]
+DieOnce = Callable[[ModuleType, str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +59,23 @@ def kill(workers: Cluster) -> Kill:
         return False
 
     return find
+
+
+@pytest.fixture
+def die_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DieOnce:
+    """Let a worker be killed in the first task of this name; return the file that says it was."""
+
+    def arrange(module: ModuleType, name: str) -> Path:
+        died = tmp_path / f"{name}.died"
+        work = getattr(module, name.lower())
+
+        def deadly(*arguments: Any) -> Any:
+            if not died.exists():
+                died.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return work(*arguments)
+
+        monkeypatch.setattr(module, name, ray.remote(deadly))
+        return died
+
+    return arrange

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,11 +14,11 @@ from patchsieve.bank import CoresetChoice
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import Stage
 from patchsieve.scaleout import FeatureBlocks
+from patchsieve.scaleout import features as store
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("workers")]
 
 CHOICE = CoresetChoice(size=600, projection_dims=8, seed=3)
-COMPOSABLE = replace(CHOICE, method="composable")
 
 
 def features(images: int, channels: int) -> torch.Tensor:
@@ -29,8 +31,10 @@ def spread_out(data: torch.Tensor, size: int = 7) -> FeatureBlocks:
     return FeatureBlocks([ray.put(part) for part in parts], list(map(len, parts)), tuple(data.shape[1:]))
 
 
-@pytest.mark.parametrize("choice", [CHOICE, COMPOSABLE], ids=["greedy", "composable"])
-def test_the_picks_are_those_of_one_machine(choice: CoresetChoice) -> None:
+@pytest.mark.parametrize("method", ["greedy", "composable"])
+def test_the_picks_are_those_of_one_machine(method: str, die_once: Callable[[ModuleType, str], Path]) -> None:
+    choice = replace(CHOICE, method=method)
+    died = die_once(store, "_WORKED_PATCHES")
     data = features(50, 24)
     some = np.random.default_rng(2).permutation(50)[:40]
     candidates = torch.from_numpy(np.flatnonzero(np.random.default_rng(1).random(40 * 256) > 0.1))
@@ -38,6 +42,8 @@ def test_the_picks_are_those_of_one_machine(choice: CoresetChoice) -> None:
     there = choice.select(PatchFeatures(spread_out(data)).take(some), candidates)
     assert len(here) == 600
     assert torch.equal(there, here)
+    # A shard of the composable one, too, may lose its worker.
+    assert died.exists() == (method == "composable")
 
 
 class Halfway:

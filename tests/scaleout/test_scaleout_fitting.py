@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import patchsieve as product
 from patchsieve.detectors import Detector, SoftPatch
 from patchsieve.features import FeatureExtractor
 from patchsieve.progress import Stage
-from patchsieve.scaleout import fit_on_cluster
+from patchsieve.scaleout import features, fit_on_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("workers")]
 
@@ -100,6 +101,15 @@ def test_a_worker_and_an_actor_may_die(
     watching.join()
     assert killed
     assert killing.killed
+    assert_same(found, alone)
+
+
+def test_a_worker_may_die_at_outlier_scores_and_at_calibration(
+    folder: Path, extractor: FeatureExtractor, alone: Detector, die_once: Callable[[ModuleType, str], Path]
+) -> None:
+    died = [die_once(features, name) for name in ("_CUTS", "_WORKED_POSITIONS", "_WORKED_IMAGES")]
+    found = fit_on_cluster(SoftPatch(**SMALL), folder, extractor=extractor)
+    assert all(file.exists() for file in died)
     assert_same(found, alone)
 
 

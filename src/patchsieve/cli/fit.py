@@ -182,8 +182,8 @@ def config_text(model: "Detector") -> str:
 
 
 def training_images(folder: Path, layout: str, exclude: Path | None) -> "ImageSet":
-    """Return the images to learn from: the train part, less copies and what the user left out."""
-    from patchsieve.images import distinct, read_exclusions, read_images, without
+    """Return the images to learn from: the train part, less what the user left out."""
+    from patchsieve.images import read_exclusions, read_images, without
 
     images = read_images(folder, layout).train
     if exclude is not None:
@@ -192,7 +192,7 @@ def training_images(folder: Path, layout: str, exclude: Path | None) -> "ImageSe
             raise ImagesError(
                 f"{exclude} excludes every training image of {folder}: nothing is left to learn from"
             )
-    return distinct(images)
+    return images
 
 
 def fit_and_report(

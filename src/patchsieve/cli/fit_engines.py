@@ -25,7 +25,9 @@ def fit_here(
     """Fit and save with the memory and the disk of this machine, after saying what it will take."""
     from patchsieve.detectors.plan import plan_fit
     from patchsieve.detectors.trained import TrainedDetector
+    from patchsieve.images import distinct
 
+    images = distinct(images)
     extractor = model.make_extractor(images)
     plan = plan_fit(model, extractor, len(images))
     kept = not plan.in_memory or isinstance(model, TrainedDetector)

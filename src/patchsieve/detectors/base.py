@@ -133,7 +133,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         require_variety(embeddings)
         embedded = perf_counter()
         # Before the long work: a file that vanishes meanwhile shall not cost its result.
-        hashes = tuple(content_hash(record) for record in embeddings.images)
+        hashes = embeddings.hashes or tuple(content_hash(record) for record in embeddings.images)
         self.extractor_ = embeddings.extractor
         self.learn(embeddings.features, progress)
         learnt = perf_counter()

@@ -83,6 +83,7 @@ def embed_cached(
         skipped=tuple(skipped),
         extractor=extractor,
         appearance=measured,
+        hashes=tuple(hashes[name] for name in found.names),
     )
 
 

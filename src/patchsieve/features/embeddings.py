@@ -29,6 +29,7 @@ class Embeddings:
         skipped: images that could not be decoded.
         extractor: what made them, and can make more like them.
         appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None where they were not measured.
+        hashes: SHA-256 of each image's content; None where the files were not read for it.
     """
 
     features: PatchFeatures = field(repr=False)
@@ -38,6 +39,7 @@ class Embeddings:
     skipped: tuple[Skipped, ...]
     extractor: "FeatureExtractor" = field(repr=False)
     appearance: Appearance | None = field(default=None, repr=False)
+    hashes: tuple[str, ...] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -52,6 +54,7 @@ class Embeddings:
             sizes=self.sizes[chosen],
             seconds=self.seconds[chosen],
             appearance=None if self.appearance is None else self.appearance[chosen],
+            hashes=None if self.hashes is None else tuple(self.hashes[int(index)] for index in chosen),
         )
 
     def joined(self, more: "Embeddings") -> "Embeddings":
@@ -70,6 +73,7 @@ class Embeddings:
             seconds=np.concatenate([self.seconds, more.seconds]),
             skipped=(*self.skipped, *more.skipped),
             appearance=np.concatenate(figures) if len(figures) == 2 else None,
+            hashes=self.hashes + more.hashes if self.hashes and more.hashes else None,
         )
 
     def batches(self, size: int) -> "Iterator[Embeddings]":

@@ -15,7 +15,7 @@ from patchsieve.images.augmentation import Augmentation
 from patchsieve.images.categories import Categories, read_categories
 from patchsieve.images.collection import ImageRecord, ImageSet, Pixels, Skipped, Split
 from patchsieve.images.decoding import Mask, decode, decode_mask
-from patchsieve.images.duplicates import distinct
+from patchsieve.images.duplicates import content_hashes, distinct
 from patchsieve.images.exclusions import EXCLUDED, read_exclusions, without
 from patchsieve.images.hashing import content_hash
 from patchsieve.images.inspection import ClassCount, Duplicates, InspectionReport, SizeCount, inspect_images
@@ -56,6 +56,7 @@ __all__ = [
     "TooFew",
     "apply_manifest",
     "content_hash",
+    "content_hashes",
     "decode",
     "decode_mask",
     "distinct",

@@ -79,7 +79,7 @@ class FeatureBlocks:
         ready = (
             _WORKED_POSITIONS.remote(sent, task, places, *cut) for task, cut in zip(tasks, cuts, strict=True)
         )
-        for found in _in_order(ready):
+        for found in in_order(ready):
             yield from found
 
     def map_images(
@@ -94,7 +94,7 @@ class FeatureBlocks:
                 places, parts = self._pieces(batch, 0, positions)
                 yield _WORKED_IMAGES.remote(sent, self.shape[1:], number * size, places, *parts)
 
-        yield from _in_order(started())
+        yield from in_order(started())
 
     def spread(
         self, patches: torch.Tensor, unit: int, build: Callable[[Reader, int, int], Part]
@@ -111,7 +111,7 @@ class FeatureBlocks:
         self, lists: Sequence[torch.Tensor], works: Sequence[Callable[[Reader], Done]]
     ) -> Iterator[Done]:
         """See `Workers.map_patches`: each list is a task, which reads the blocks it needs one after the other."""
-        yield from _in_order(
+        yield from in_order(
             _WORKED_PATCHES.remote(work, *self._around(patches))
             for patches, work in zip(lists, works, strict=True)
         )
@@ -209,7 +209,7 @@ def _placed(places: Sequence[npt.NDArray[np.int64]], parts: Sequence[Block]) -> 
     return found
 
 
-def _in_order(refs: Iterator[Ref]) -> Iterator[Any]:
+def in_order(refs: Iterator[Ref]) -> Iterator[Any]:
     """Yield results in order, a few tasks for each processor ahead of what is asked for."""
     ahead = _TASKS_EACH * processors()
     waiting: deque[Ref] = deque()

@@ -1,5 +1,6 @@
 """Fitting with the workers of a cluster."""
 
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from patchsieve.detectors import Detector
@@ -7,6 +8,7 @@ from patchsieve.features import FeatureExtractor
 from patchsieve.images import distinct, read_images
 from patchsieve.progress import SILENT, Progress
 from patchsieve.scaleout.embedding import embed
+from patchsieve.scaleout.hashing import hashed
 
 Fitted = TypeVar("Fitted", bound=Detector)
 
@@ -39,8 +41,14 @@ def fit_on_cluster(
         PatchSieveError: the images or the configuration cannot be used.
     """
     detector.check()
-    chosen = distinct(read_images(images).train)
+    found = read_images(images).train
+    hashes = hashed(found)
+    chosen = distinct(found, hashes)
     extractor = extractor or detector.make_extractor(chosen)
     embeddings = embed(extractor, chosen, dtype=dtype, strict=strict, progress=progress)
+    known = dict(zip(found.names, hashes, strict=True))
+    of_embedded = [known[name] for name in embeddings.images.names]
+    if None not in of_embedded:
+        embeddings = replace(embeddings, hashes=tuple(map(str, of_embedded)))
     detector.fit(embeddings, progress=progress)
     return detector
