@@ -1,5 +1,6 @@
 """What tests of the station share: a small model, and a store on each of the databases."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -7,11 +8,18 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
+from patchsieve.station.engine import Decoder
 from patchsieve.station.store import Store
+
+if TYPE_CHECKING:
+    from patchsieve.detectors import Detector
 
 _DEBIAN = Path("/usr/lib/postgresql")
 
@@ -20,6 +28,61 @@ _DEBIAN = Path("/usr/lib/postgresql")
 def small_model(model_file: Path) -> Path:
     """The file of a model that takes milliseconds for an image, for reading only."""
     return model_file
+
+
+@pytest.fixture(scope="session")
+def load_once() -> "Callable[..., Detector]":
+    """Load models as `patchsieve.load` does, but the same content once in all."""
+    # Not above: tests that need no torch shall not wait for it.
+    from patchsieve import detectors
+
+    models: dict[tuple[str, str], Detector] = {}
+
+    def load(path: Path, *, device: str = "auto") -> "Detector":
+        if not path.is_file():
+            return detectors.registry.load(path, device=device)
+        key = hashlib.sha256(path.read_bytes()).hexdigest(), device
+        if key not in models:
+            models[key] = detectors.registry.load(path, device=device)
+        return models[key]
+
+    return load
+
+
+class _LastingDecoder(Decoder):
+    """A decoder whose processes go on when one of its stations ends."""
+
+    def close(self) -> None:
+        """Do nothing: the next station will decode."""
+
+
+@pytest.fixture(scope="session")
+def decoder_of() -> Iterator[Callable[..., Decoder]]:
+    """Make decoders, of the same settings one in all."""
+    decoders: dict[int, Decoder] = {}
+
+    def decoder(*, max_pixels: int) -> Decoder:
+        if max_pixels not in decoders:
+            decoders[max_pixels] = _LastingDecoder(max_pixels=max_pixels)
+        return decoders[max_pixels]
+
+    yield decoder
+    for each in decoders.values():
+        Decoder.close(each)
+
+
+@pytest.fixture
+def lasting_engine(
+    load_once: "Callable[..., Detector]",
+    decoder_of: Callable[..., Decoder],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Have the stations of tests share what takes long to begin: loaded models, which they only read, and decoders."""
+    from patchsieve import detectors
+    from patchsieve.station import running
+
+    monkeypatch.setattr(detectors, "load", load_once)
+    monkeypatch.setattr(running, "Decoder", decoder_of)
 
 
 def _postgres_binaries() -> Path:
@@ -66,25 +129,53 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
-def new_postgres_database(postgres_server: str) -> Callable[[], str]:
-    """Make an empty database on the PostgreSQL server and return its URL."""
-    from sqlalchemy import create_engine, text
+@dataclass
+class Databases:
+    """Databases of one server, each used by one test after the other: to make and remove one takes longer than most
+    tests."""
 
-    count = 0
-    admin = create_engine(
-        postgres_server.format("postgres").replace("postgresql:", "postgresql+psycopg:"),
-        isolation_level="AUTOCOMMIT",
-    )
+    url: str
+    free: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def take(self) -> str:
+        """Return the name of an empty one."""
+        if not self.free:
+            self.count += 1
+            self.ask("postgres", f"CREATE DATABASE station_{self.count}")
+            return f"station_{self.count}"
+        name = self.free.pop()
+        # What a test has left open.
+        self.ask(
+            "postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        self.ask(name, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        return name
+
+    def ask(self, database: str, *statements: str) -> None:
+        """Run statements in a database, each by itself."""
+        with psycopg.connect(self.url.format(database), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: str) -> Databases:
+    """The databases of the PostgreSQL server."""
+    return Databases(postgres_server)
+
+
+@pytest.fixture
+def new_postgres_database(postgres_databases: Databases) -> Iterator[Callable[[], str]]:
+    """Give empty databases on the PostgreSQL server, by their URLs, for one test."""
+    taken: list[str] = []
 
     def make() -> str:
-        nonlocal count
-        count += 1
-        with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE station_{count}"))
-        return postgres_server.format(f"station_{count}")
+        taken.append(postgres_databases.take())
+        return postgres_databases.url.format(taken[-1])
 
-    return make
+    yield make
+    postgres_databases.free.extend(taken)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

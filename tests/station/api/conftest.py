@@ -13,7 +13,11 @@ Start = Callable[..., TestClient]
 
 
 @pytest.fixture
-def start(tmp_path: Path, small_model: Path) -> Iterator[Start]:
+def start(
+    tmp_path: Path,
+    small_model: Path,
+    lasting_engine: None,  # noqa: ARG001 - for what it does
+) -> Iterator[Start]:
     """Start a station on this machine's own address and return a client of it; settings may be given."""
     clients: list[TestClient] = []
 

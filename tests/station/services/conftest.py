@@ -13,7 +13,12 @@ from patchsieve.station.services.inspection import Inspection
 
 
 @pytest.fixture
-def station(tmp_path: Path, small_model: Path, database_url: str | None) -> Iterator[Station]:
+def station(
+    tmp_path: Path,
+    small_model: Path,
+    database_url: str | None,
+    lasting_engine: None,  # noqa: ARG001 - for what it does
+) -> Iterator[Station]:
     """A station with one line, line7."""
     station = Station.open(
         StationSettings(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,9 @@ def test_one_station_at_a_time_works_on_a_database(tmp_path: Path, url: str) -> 
     Store.open(tmp_path / "second", url, alone=True).close()
 
 
-def test_a_claim_that_the_server_has_forgotten_is_taken_again(tmp_path: Path, new_postgres_database) -> None:
+def test_a_claim_that_the_server_has_forgotten_is_taken_again(
+    tmp_path: Path, new_postgres_database: Callable[[], str]
+) -> None:
     url = new_postgres_database()
     first = Store.open(tmp_path / "first", url, alone=True)
     onlooker = Store.open(tmp_path / "first", url)
