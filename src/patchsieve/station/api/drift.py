@@ -7,8 +7,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from patchsieve.station.api.schemas import LineName, problems
+from patchsieve.station.api.who import LOOKING
 from patchsieve.station.asking import StationNow
-from patchsieve.station.security import Role, require
 
 router = APIRouter()
 
@@ -32,7 +32,7 @@ class Drift(BaseModel):
 @router.get(
     "/lines/{line}/drift",
     response_model=Drift,
-    dependencies=[require(Role.VIEWER)],
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Show whether parts still look like training",
 )

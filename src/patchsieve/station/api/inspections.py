@@ -15,12 +15,11 @@ from patchsieve.station.api.schemas import (
     problems,
 )
 from patchsieve.station.api.searching import Wanted, WantedPage
+from patchsieve.station.api.who import LOOKING, Operator
 from patchsieve.station.asking import StationNow
-from patchsieve.station.security import Role, Visitor, require
 from patchsieve.station.services.exporting import csv_lines, parquet_file
 
 router = APIRouter()
-_looking = [require(Role.VIEWER)]
 _PICTURES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -42,7 +41,7 @@ def _file(*kinds: str) -> dict[int | str, dict[str, object]]:
 @router.get(
     "/inspections",
     response_model=InspectionPage,
-    dependencies=_looking,
+    dependencies=LOOKING,
     summary="Find inspections",
 )
 def inspections(station: StationNow, wanted: Annotated[WantedPage, Query()]) -> object:
@@ -58,7 +57,7 @@ def inspections(station: StationNow, wanted: Annotated[WantedPage, Query()]) -> 
 
 @router.get(
     "/inspections/export.csv",
-    dependencies=_looking,
+    dependencies=LOOKING,
     response_class=StreamingResponse,
     responses=_file("text/csv"),
     summary="Export inspections as CSV",
@@ -71,7 +70,7 @@ def export_csv(station: StationNow, wanted: Annotated[Wanted, Query()]) -> Strea
 
 @router.get(
     "/inspections/export.parquet",
-    dependencies=_looking,
+    dependencies=LOOKING,
     response_class=StreamingResponse,
     responses=_file("application/vnd.apache.parquet") | problems(503),
     summary="Export inspections as Parquet",
@@ -90,7 +89,7 @@ def export_parquet(station: StationNow, wanted: Annotated[Wanted, Query()]) -> S
 @router.get(
     "/inspections/{id}",
     response_model=Inspection,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Show an inspection",
 )
@@ -101,7 +100,7 @@ def inspection(station: StationNow, key: InspectionId) -> object:
 
 @router.get(
     "/inspections/{id}/image",
-    dependencies=_looking,
+    dependencies=LOOKING,
     response_class=FileResponse,
     responses=_file(*_PICTURES.values()) | problems(404),
     summary="Fetch the image of an inspection",
@@ -114,7 +113,7 @@ def image(station: StationNow, key: InspectionId) -> FileResponse:
 
 @router.get(
     "/inspections/{id}/map",
-    dependencies=_looking,
+    dependencies=LOOKING,
     response_class=FileResponse,
     responses=_file("image/png") | problems(404),
     summary="Fetch the anomaly map of an inspection",
@@ -139,7 +138,7 @@ def judge(
     station: StationNow,
     key: InspectionId,
     judgement: Judgement,
-    visitor: Annotated[Visitor, require(Role.OPERATOR)],
+    visitor: Operator,
 ) -> object:
     """Write down what a person says of an inspection. `null` takes back what was said before."""
     return station.history.judge(key, judgement.verdict, note=judgement.note, by=visitor.name)
@@ -148,7 +147,7 @@ def judge(
 @router.get(
     "/inspections/{id}/feedback",
     response_model=list[Said],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List what people said of an inspection",
 )

@@ -7,13 +7,11 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from patchsieve.station.api.schemas import LineName, problems
+from patchsieve.station.api.who import LOOKING, Engineer
 from patchsieve.station.asking import StationNow
 from patchsieve.station.engine import FitResult
-from patchsieve.station.security import Role, Visitor, require
 
 router = APIRouter()
-_looking = [require(Role.VIEWER)]
-Engineer = Annotated[Visitor, require(Role.ENGINEER)]
 JobId = Annotated[
     str,
     Path(
@@ -72,14 +70,14 @@ class JobOrder(BaseModel):
     )
 
 
-@router.get("/jobs", response_model=list[Job], dependencies=_looking, summary="List the latest jobs")
+@router.get("/jobs", response_model=list[Job], dependencies=LOOKING, summary="List the latest jobs")
 def jobs(station: StationNow, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> object:
     """Return the latest jobs of all lines, the newest first."""
     return station.refitting.jobs(limit=limit)
 
 
 @router.get(
-    "/jobs/{job}", response_model=Job, dependencies=_looking, responses=problems(404), summary="Show a job"
+    "/jobs/{job}", response_model=Job, dependencies=LOOKING, responses=problems(404), summary="Show a job"
 )
 def job(station: StationNow, job_id: JobId) -> object:
     """Return a job: how far it is, and in the end what the new version does otherwise."""
@@ -95,7 +93,7 @@ def cancel(station: StationNow, job_id: JobId, visitor: Engineer) -> object:
 @router.get(
     "/lines/{line}/jobs",
     response_model=list[Job],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List the latest jobs of a line",
 )
@@ -121,7 +119,7 @@ def start(station: StationNow, name: LineName, order: JobOrder, visitor: Enginee
 @router.get(
     "/lines/{line}/pending",
     response_model=Pending,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Show what a job would take in",
 )

@@ -1,18 +1,15 @@
 """Lines and the versions of their models."""
 
-from typing import Annotated
-
 from fastapi import APIRouter
 
 from patchsieve.station.api.schemas import Line, LineName, Number, Switch, SwitchOrder, Version, problems
+from patchsieve.station.api.who import LOOKING, Engineer
 from patchsieve.station.asking import StationNow
-from patchsieve.station.security import Role, Visitor, require
 
 router = APIRouter()
-_looking = [require(Role.VIEWER)]
 
 
-@router.get("/lines", response_model=list[Line], dependencies=_looking, summary="List the production lines")
+@router.get("/lines", response_model=list[Line], dependencies=LOOKING, summary="List the production lines")
 def lines(station: StationNow) -> object:
     """Return all lines by name, each with the number of the version that inspects."""
     return station.lines.all()
@@ -21,7 +18,7 @@ def lines(station: StationNow) -> object:
 @router.get(
     "/lines/{line}",
     response_model=Line,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Show a line",
 )
@@ -33,7 +30,7 @@ def line(station: StationNow, name: LineName) -> object:
 @router.get(
     "/lines/{line}/versions",
     response_model=list[Version],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List the model versions of a line",
 )
@@ -45,7 +42,7 @@ def versions(station: StationNow, name: LineName) -> object:
 @router.get(
     "/lines/{line}/versions/{number}",
     response_model=Version,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Show a model version",
 )
@@ -64,7 +61,7 @@ def switch(
     station: StationNow,
     name: LineName,
     order: SwitchOrder,
-    visitor: Annotated[Visitor, require(Role.ENGINEER)],
+    visitor: Engineer,
 ) -> object:
     """Make a version the one that inspects. Images accepted before are still scored by the version before."""
     return station.lines.switch(name, order.version, by=visitor.name)
@@ -76,9 +73,7 @@ def switch(
     responses=problems(404, 409),
     summary="Roll a line back to the version before",
 )
-def roll_back(
-    station: StationNow, name: LineName, visitor: Annotated[Visitor, require(Role.ENGINEER)]
-) -> object:
+def roll_back(station: StationNow, name: LineName, visitor: Engineer) -> object:
     """Make the version active again that was so before the present one."""
     return station.lines.roll_back(name, by=visitor.name)
 
@@ -86,7 +81,7 @@ def roll_back(
 @router.get(
     "/lines/{line}/switches",
     response_model=list[Switch],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List when which version became active",
 )

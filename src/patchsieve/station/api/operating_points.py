@@ -9,18 +9,16 @@ from patchsieve.decisions import Purpose
 from patchsieve.errors import ConfigError
 from patchsieve.station.api.schemas import LineName, Text, problems
 from patchsieve.station.api.shapes import CostOnHistory, Histogram, Point
+from patchsieve.station.api.who import LOOKING, Engineer
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Invalid
-from patchsieve.station.security import Role, Visitor, require
 from patchsieve.station.services.thresholds import Goal
 
 router = APIRouter(prefix="/lines/{line}/operating-points")
-_looking = [require(Role.VIEWER)]
 PointName = Annotated[
     Text,
     Path(alias="name", min_length=1, max_length=60, description="Name of the point.", examples=["strict"]),
 ]
-Engineer = Annotated[Visitor, require(Role.ENGINEER)]
 
 
 class PurposeWanted(BaseModel):
@@ -66,7 +64,7 @@ class PointWanted(BaseModel):
 @router.get(
     "",
     response_model=list[Point],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List the operating points",
 )
@@ -78,7 +76,7 @@ def points(station: StationNow, line: LineName) -> object:
 @router.get(
     "/changes",
     response_model=list[Point],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List who changed which operating point",
 )
@@ -90,7 +88,7 @@ def changes(station: StationNow, line: LineName) -> object:
 @router.get(
     "/histogram",
     response_model=Histogram,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404, 503),
     summary="Show how scores are distributed",
 )
@@ -102,7 +100,7 @@ def histogram(station: StationNow, line: LineName) -> object:
 @router.get(
     "/cost",
     response_model=CostOnHistory,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Ask what a threshold would have cost",
 )

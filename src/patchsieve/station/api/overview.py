@@ -6,15 +6,14 @@ from fastapi import APIRouter, Query
 
 from patchsieve.station.api.schemas import Text, problems
 from patchsieve.station.api.shapes import Bucket, Disk, LineOverview, Overview
+from patchsieve.station.api.who import LOOKING
 from patchsieve.station.asking import StationNow
-from patchsieve.station.security import Role, require
 
 router = APIRouter()
-_looking = [require(Role.VIEWER)]
 Hours = Annotated[float, Query(gt=0, le=24 * 366, description="How far back.", examples=[24])]
 
 
-@router.get("/overview", response_model=Overview, dependencies=_looking, summary="Show how the station goes")
+@router.get("/overview", response_model=Overview, dependencies=LOOKING, summary="Show how the station goes")
 def overview(station: StationNow, hours: Hours = 24.0) -> Overview:
     """Return what each line inspected and rejected lately, what waits, and what the disk holds."""
     return Overview(
@@ -26,7 +25,7 @@ def overview(station: StationNow, hours: Hours = 24.0) -> Overview:
 @router.get(
     "/throughput",
     response_model=list[Bucket],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="Count inspections over time",
 )

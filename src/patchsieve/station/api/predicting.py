@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from patchsieve.station.api.schemas import Batch, Inspection, LineName, RefusedImage, problems
 from patchsieve.station.api.uploads import form_body, text_in, upload_form, uploads_in
+from patchsieve.station.api.who import Operator
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import Invalid
 from patchsieve.station.languages import said
-from patchsieve.station.security import Role, Visitor, require
 from patchsieve.station.services.inspecting import Asked, Refused
 
 router = APIRouter()
@@ -26,7 +26,6 @@ Key = Annotated[
         examples=["4f0c1a52-camera-3-000142"],
     ),
 ]
-Operator = Annotated[Visitor, require(Role.OPERATOR)]
 
 
 @router.post(
@@ -47,7 +46,7 @@ async def predict(
                 images = uploads_in(form, "image")
                 if len(images) != 1:
                     raise Invalid(said("image: send one file"))
-                return station.inspecting.inspect(name, images[0], _asked(form, visitor, key))
+                return station.inspecting.inspect(name, images[0], _asked(form, visitor.name, key))
 
             return await station.admission.work(inspect)
 
@@ -67,7 +66,7 @@ async def predict_batch(
         async with upload_form(request, max_files=station.inspecting.max_images) as form:
 
             def inspect() -> Batch:
-                asked = _asked(form, visitor, key)
+                asked = _asked(form, visitor.name, key)
                 found = station.inspecting.inspect_many(name, uploads_in(form, "images"), asked)
                 return Batch(
                     inspections=[
@@ -79,10 +78,10 @@ async def predict_batch(
             return await station.admission.work(inspect)
 
 
-def _asked(form: FormData, visitor: Visitor, key: str | None) -> Asked:
+def _asked(form: FormData, by: str, key: str | None) -> Asked:
     return Asked(
         source="api",
-        by=visitor.name,
+        by=by,
         operating_point=text_in(form, "operating_point"),
         review=text_in(form, "review"),
         key=key,

@@ -7,14 +7,12 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from patchsieve.station.api.schemas import LineName, Number, Text, problems
+from patchsieve.station.api.who import LOOKING, Engineer
 from patchsieve.station.asking import StationNow
 from patchsieve.station.errors import NotFound
 from patchsieve.station.languages import said
-from patchsieve.station.security import Role, Visitor, require
 
 router = APIRouter(prefix="/lines/{line}/versions/{number}")
-_looking = [require(Role.VIEWER)]
-Engineer = Annotated[Visitor, require(Role.ENGINEER)]
 Rank = Annotated[int, Path(ge=1, le=2**31 - 1, description="1 for the worst.", examples=[1])]
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "The picture."}}
 _MOST = 1000
@@ -78,7 +76,7 @@ class MarkOrder(BaseModel):
 @router.get(
     "/suspects",
     response_model=Suspects,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404, 409),
     summary="List the suspects",
 )
@@ -95,7 +93,7 @@ def suspects(
 @router.get(
     "/suspects/{rank}/evidence",
     response_model=Evidence,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404, 409),
     summary="Show what speaks for a suspect being defective",
 )
@@ -107,7 +105,7 @@ def evidence(station: StationNow, name: LineName, number: Number, rank: Rank) ->
 @router.get(
     "/suspects/{rank}/evidence/{place}",
     response_class=Response,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=_PNG | problems(404, 409),
     summary="Get a picture of the evidence",
 )
@@ -128,7 +126,7 @@ def piece(
 @router.get(
     "/suspects/{rank}/{kind}",
     response_class=Response,
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=_PNG | problems(404, 409),
     summary="Get a suspect",
 )
@@ -142,7 +140,7 @@ def picture(
 @router.get(
     "/marks",
     response_model=list[Mark],
-    dependencies=_looking,
+    dependencies=LOOKING,
     responses=problems(404),
     summary="List the marks",
 )
