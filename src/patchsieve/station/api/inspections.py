@@ -45,10 +45,10 @@ def _file(*kinds: str) -> dict[int | str, dict[str, object]]:
     summary="Find inspections",
 )
 def inspections(station: StationNow, wanted: Annotated[WantedPage, Query()]) -> object:
-    """Return a page of the history. Give `next_cursor` back as `cursor` for the next one, `previous_cursor` for the one before.
+    """Return a page of the history.
 
-    What is inspected meanwhile neither shifts nor doubles what the other pages show. Regions are in the answers for one
-    inspection only.
+    Give `next_cursor` back as `cursor` for the next one, `previous_cursor` for the one before. What is inspected
+    meanwhile neither shifts nor doubles what the other pages show. Regions are in the answers for one inspection only.
     """
     return station.history.page(
         wanted.as_filter(), wanted.as_order(), cursor=wanted.cursor, limit=wanted.limit

@@ -58,6 +58,8 @@ class WantedPage(Wanted):
     """Which page of which inspections."""
 
     cursor: Text | None = Field(
-        None, max_length=500, description="The next_cursor of the page before, or the previous_cursor of the page after; none for the first."
+        None,
+        max_length=500,
+        description="The next_cursor of the page before, or the previous_cursor of the page after; none for the first.",
     )
     limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE, description="Inspections on a page.")
