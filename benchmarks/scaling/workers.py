@@ -1,14 +1,15 @@
-"""How long a fit and a prediction take with 1 to 4 workers, and whether the answers are those of one process."""
+"""What a fit and a prediction take with 1 to 4 workers, and whether the answers are those of one process."""
 
 import argparse
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isclose
 from pathlib import Path
 from time import perf_counter
+from typing import Self
 
 import torch
 from pyarrow import dataset
@@ -17,6 +18,7 @@ from ray.cluster_utils import Cluster
 from patchsieve.detectors import Detector, SoftPatch
 from patchsieve.images import ImageSet, read_images
 from patchsieve.scaleout import connected, fit_on_cluster, predict_on_cluster
+from scaling.meter import Meter
 from scaling.stages import Stages
 from speed.data import evenly
 
@@ -33,20 +35,52 @@ class Sets:
     scored: ImageSet
 
 
+class Took:
+    """How long a block took: by the clock, and of processors.
+
+    Args:
+        raylets: see `Meter`.
+
+    Attributes:
+        seconds: by the clock.
+        meter: of processors.
+    """
+
+    def __init__(self, raylets: Sequence[int] = ()) -> None:
+        self.meter = Meter(raylets)
+
+    def __enter__(self) -> Self:
+        self.meter.__enter__()
+        self.seconds = perf_counter()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = perf_counter() - self.seconds
+        self.meter.__exit__()
+
+    def cells(self) -> str:
+        """Return the clock's seconds, and those of processors: this process, all workers, the busiest node's."""
+        nodes = self.meter.nodes or [0.0]
+        return f"{self.seconds:.1f} | {self.meter.own:.1f} | {sum(nodes):.1f} | {max(nodes):.1f}"
+
+
 @dataclass(frozen=True)
 class Run:
     """What a fit and a prediction took, and what came out."""
 
     model: Detector
     stages: Stages
-    fitting: float
-    predicting: float
+    fitting: Took
+    predicting: Took
     scores: dict[str, float]
 
 
 @contextmanager
-def raylets(count: int) -> Iterator[None]:
-    """Work with a cluster of a head that only drives and so many nodes of one worker each, all on this machine."""
+def raylets(count: int) -> Iterator[list[int]]:
+    """Work with a cluster of a head that only drives and so many nodes of one worker each, all on this machine.
+
+    Yields the process ids of the nodes' raylets.
+    """
     made = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 0, "object_store_memory": _STORE_BYTES, "include_dashboard": False},
@@ -55,7 +89,7 @@ def raylets(count: int) -> Iterator[None]:
         made.add_node(num_cpus=1, object_store_memory=_STORE_BYTES)
     try:
         with connected(made.address):
-            yield
+            yield [node.all_processes["raylet"][0].process.pid for node in made.worker_nodes]
     finally:
         made.shutdown()
 
@@ -64,13 +98,11 @@ def alone(sets: Sets, file: Path, options: argparse.Namespace) -> Run:
     """Fit and predict in this process, by one thread."""
     torch.set_num_threads(1)
     stages = Stages()
-    started = perf_counter()
-    model = detector(options).fit(sets.fitted, progress=stages)
-    fitting = perf_counter() - started
+    with Took() as fitting:
+        model = detector(options).fit(sets.fitted, progress=stages)
     model.save(file)
-    started = perf_counter()
-    result = model.predict(sets.scored)
-    predicting = perf_counter() - started
+    with Took() as predicting:
+        result = model.predict(sets.scored)
     names = (Path(name).name for name in result.images.names)
     return Run(model, stages, fitting, predicting, dict(zip(names, result.scores.tolist(), strict=True)))
 
@@ -80,14 +112,12 @@ def spread(sets: Sets, workers: int, file: Path, out: Path, options: argparse.Na
     few = sets.fitted.with_records(sets.fitted.records[: _WARM * workers])
     paths = [str(record.path) for record in sets.scored]
     stages = Stages()
-    with raylets(workers):
+    with raylets(workers) as pids:
         fit_on_cluster(detector(options), few)
-        started = perf_counter()
-        model = fit_on_cluster(detector(options), sets.fitted, progress=stages)
-        fitting = perf_counter() - started
-        started = perf_counter()
-        done = predict_on_cluster(file, paths, str(out))
-        predicting = perf_counter() - started
+        with Took(pids) as fitting:
+            model = fit_on_cluster(detector(options), sets.fitted, progress=stages)
+        with Took(pids) as predicting:
+            done = predict_on_cluster(file, paths, str(out))
     rows = dataset.dataset(done.results, format="parquet").to_table(columns=["image", "score"]).to_pylist()
     return Run(model, stages, fitting, predicting, {Path(row["image"]).name: row["score"] for row in rows})
 
@@ -115,8 +145,11 @@ def measure(options: argparse.Namespace) -> None:
         f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.0f} before this began; {len(sets.fitted)} images of "
         f"{options.image_size} pixels to fit, {len(sets.scored)} to score\n"
     )
-    print("| workers | fit, s | embedding, s | coreset, s | its rounds | predict, s | the same | load |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| workers | fit, s | of a processor: command | all workers | busiest | rounds | predict, s | command | "
+        "all workers | busiest | the same | load |"
+    )
+    print("|" + " --- |" * 12)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "line.sieve"
         expected = alone(sets, file, options)
@@ -127,11 +160,10 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def show(name: str, run: Run, *, same: bool) -> None:
-    embedding = sum(stage.seconds for stage in run.stages.all if stage.title == "embedding")
     (coreset,) = (stage for stage in run.stages.all if stage.title == "coreset")
     print(
-        f"| {name} | {run.fitting:.1f} | {embedding:.1f} | {coreset.seconds:.1f} | {coreset.steps} | "
-        f"{run.predicting:.1f} | {'yes' if same else 'NO'} | {os.getloadavg()[0]:.0f} |",
+        f"| {name} | {run.fitting.cells()} | {coreset.steps} | {run.predicting.cells()} | "
+        f"{'yes' if same else 'NO'} | {os.getloadavg()[0]:.0f} |",
         flush=True,
     )
 
