@@ -49,7 +49,9 @@ def test_without_some_it_is_the_search_of_the_others(points: int, hidden: int, s
     assert torch.isin(indices, left).all()
     np.testing.assert_allclose(found, quotients[np.arange(30), indices], rtol=1e-5)
     exact = quotients[:, left.numpy()].min(axis=1)
-    longest = float((bank - bank.mean(dim=0)).norm(dim=1).max() + (asked - bank.mean(dim=0)).norm(dim=1).max())
+    longest = float(
+        (bank - bank.mean(dim=0)).norm(dim=1).max() + (asked - bank.mean(dim=0)).norm(dim=1).max()
+    )
     assert (found.numpy() <= exact + 0.02 * longest / pulls[left].min().item()).all()
 
 

@@ -2,9 +2,9 @@
 
 Bytes of an upload come in; `Decoder` makes pixels uint8 RGB `[H, W, 3]` of them in child processes. `ModelPool` holds
 the active model of each line and has pixels scored in small batches, as many at a time as it has places for: out come
-`Scored` images. Where that is done a `Scoring` decides; `ScoringHere` does it in this process. `EventHub` tells everyone
-who watches. `JobRunner` makes new versions of models in processes of their own: a `FitRequest` goes in, a `FitResult` and
-a model file come out.
+`Scored` images. Where that is done a `Scoring` decides; `ScoringHere` does it in this process. `EventHub` tells
+everyone who watches. `JobRunner` makes new versions of models in processes of their own: a `FitRequest` goes in, a
+`FitResult` and a model file come out.
 """
 
 from patchsieve.station.engine.batching import ScoringHere
