@@ -1,5 +1,7 @@
 """From patch scores to an anomaly map in the model frame: bilinear upsampling, then Gaussian smoothing."""
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -42,6 +44,8 @@ def highest(patch_scores: torch.Tensor, smooth: MapSmoother) -> npt.NDArray[np.f
     return np.concatenate(parts)
 
 
+# Every image of a model asks for the same.
+@lru_cache(maxsize=64)
 def _operator(patches: int, pixels: int, sigma: float) -> torch.Tensor:
     identity = torch.eye(patches, dtype=torch.float64)[None]
     upsampled = functional.interpolate(identity, size=pixels, mode="linear", align_corners=False)[0].T.numpy()
