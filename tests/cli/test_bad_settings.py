@@ -19,7 +19,7 @@ def fit(refused, unsorted, tmp_path):
         (["--tau", "much"], "--tau"),
         (["--coreset-ratio", "0"], "0.0"),
         (["--coreset-ratio", "1.5"], "1.5"),
-        (["--coreset", "best"], "there is no coreset 'best'; choose one of greedy, random"),
+        (["--coreset", "best"], "there is no coreset 'best'; choose one of greedy, composable, random"),
         (["--detector", "best"], "there is no detector 'best'; choose one of softpatch, patchcore"),
         (["--discriminator", "best"], "there is no noise discriminator 'best'; choose one of lof, nearest, gaussian"),
         (["--backbone", "best"], "there is no backbone 'best'; there are efficientnet_lite0"),
