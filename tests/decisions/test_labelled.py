@@ -147,6 +147,8 @@ def test_costs_count_and_have_intervals() -> None:
     assert costs.in_words.startswith(
         "100 (40.2 to 199) false alarms per 1000 good parts, 10 (1.81 to 28.3) misses"
     )
+    every = Costs.of(labels, np.ones(70, bool))
+    assert every.false_alarms_text == "1000 (942 to 1000)"
     none = Costs.of(labels[:20], alarms[:20])
     assert none.false_alarms_per_1000 is None
     assert "unknown false alarms" in none.in_words

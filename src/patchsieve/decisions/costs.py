@@ -91,4 +91,6 @@ class Costs:
 def _figure(value: float | None, interval: tuple[float, float]) -> str:
     if value is None:
         return "unknown"
-    return f"{value:.3g} ({interval[0]:.3g} to {interval[1]:.3g})"
+    # Three digits, and none of them an exponent: of 1000 parts 1000 may be false alarms.
+    shown, low, high = (f"{float(f'{each:.3g}'):g}" for each in (value, *interval))
+    return f"{shown} ({low} to {high})"
