@@ -32,7 +32,9 @@ def btad(tmp_path, part):
 def test_the_third_product_is_told_apart_and_the_others_are_run(patchsieve, btad, tmp_path):
     finished = patchsieve("bench", btad, "--out", tmp_path / "b", *COMMAND)
     assert finished.code == 1
-    (refusal,) = (line for line in finished.err.splitlines() if "03, noise 0.1 (none), seed 0: " in line)
+    (refusal,) = (
+        line for line in finished.err.splitlines() if "03, 10 % noise, no overlap, seed 0: " in line
+    )
     assert "patchcore" in refusal
     said = " ".join(finished.err.split())
     assert "needs 2 defective test images, and there are 2, one of which must stay in test" in said

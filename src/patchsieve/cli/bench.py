@@ -197,22 +197,10 @@ def run_and_report(
 def _examples(
     work: "Bench", results: "Sequence[CellResult]", count: int, progress: "Progress"
 ) -> "Iterator[BenchFigure]":
-    """Yield pictures of the first system where most noise is, for so many categories."""
-    from patchsieve.pictures.bench import examples
+    """Yield pictures of the first system, for so many categories."""
+    from patchsieve.pictures.bench import examples, shown_cells
 
-    system = work.plan.systems[0]
-    for category in work.plan.categories[:count]:
-        cells = [
-            result.cell
-            for result in results
-            if result.cell.category == category.name
-            and result.cell.dataset == category.dataset
-            and result.cell.system == system
-            and result.failure is None
-        ]
-        if not cells:
-            continue
-        cell = max(cells, key=lambda one: (one.condition.noise, one.condition.overlap != "none"))
+    for cell in shown_cells(results, work.plan.systems[0])[:count]:
         fitted = work.example(cell, progress)
         noisy = {record.name for record in fitted.training.images if record.defective}
         yield from examples(
@@ -222,7 +210,7 @@ def _examples(
             fitted.result,
             fitted.test,
             title=_cell_in_words(cell),
-            name=f"{category.name}-{system.name}",
+            name=f"{cell.category}-{cell.system.name}",
         )
 
 
@@ -231,9 +219,10 @@ def _cell_in_words(cell: "Cell") -> str:
 
 
 def _noise_in_words(cell: "Cell") -> str:
+    from patchsieve.pictures.bench import condition_words
+
     condition = cell.condition
-    noise = f"noise {condition.noise:g} ({condition.overlap})" if condition.noise else "clean"
-    return f"{cell.category}, {noise}, seed {condition.seed}"
+    return f"{cell.category}, {condition_words(condition.noise, condition.overlap)}, seed {condition.seed}"
 
 
 def _show(results: "Sequence[CellResult]") -> None:

@@ -68,7 +68,7 @@ def test_many_categories_are_the_units_of_the_test() -> None:
         name: [one.metrics["image_auroc"] for one in results[start::2]] for start, name in enumerate("sw")
     }
     assert found.comparisons[0].p == pytest.approx(stats.wilcoxon(figures["s"], figures["w"]).pvalue)
-    assert "7 categories" in found.method
+    assert "7 categories" in found.test
 
 
 def test_only_the_first_seed_counts() -> None:

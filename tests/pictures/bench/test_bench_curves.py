@@ -99,6 +99,13 @@ def test_twenty_long_names_are_told_apart_and_do_not_overlap(grid):
     assert {row[1] for row in figure.table.rows} == set(names)
 
 
+def test_where_lines_reach_the_value_of_guessing_it_is_marked(grid, words):
+    results = grid(("padim",))
+    lower = [replace(one, metrics={"image_auroc": one.metrics["image_auroc"] - 0.4}) for one in results]
+    assert "guessing" not in words(noise_curves(Board(results), "image_auroc").svg)
+    assert words(noise_curves(Board(lower), "image_auroc").svg).count("guessing") == 2
+
+
 def test_one_noise_rate_is_no_curve(grid):
     assert noise_curves(Board(grid(rates=(0.1,))), "image_auroc") is None
     assert noise_curves(Board(grid(masks=False)), "pixel_auroc") is None

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from patchsieve.evaluation.bench import CellResult
+from patchsieve.evaluation.bench import CellResult, Condition
 from patchsieve.pictures.bench.board import Board, Place
 from patchsieve.pictures.bench.confusion import confusion
 from patchsieve.pictures.bench.histograms import score_histograms
 from patchsieve.pictures.bench.rankings import ranking_curves
-from patchsieve.pictures.bench.scene import scene
+from patchsieve.pictures.bench.scene import scene, shown_cells
 
 TILE = Place("factory", "tile")
 DRAWN = {"curves": ranking_curves, "scores": score_histograms, "confusion": confusion}
@@ -17,7 +17,7 @@ DRAWN = {"curves": ranking_curves, "scores": score_histograms, "confusion": conf
 
 @pytest.fixture(scope="module")
 def seen(grid):
-    return scene(Board(grid()), TILE, 0.1, "same", 1)
+    return scene(Board(grid()), TILE, Condition(0.1, "same", 1))
 
 
 def test_a_scene_holds_one_condition_of_one_category(seen):
@@ -29,6 +29,17 @@ def test_a_scene_holds_one_condition_of_one_category(seen):
     assert seen.title == "tile, 10 % noise, overlap, seed 1"
 
 
+def test_pictures_of_one_model_are_of_the_condition_that_the_rest_of_the_report_shows(grid, result):
+    results = [result(failure="no"), *grid(seeds=(1, 2))]
+    system = results[0].cell.system
+    shown = shown_cells(results, system)
+    assert [(cell.system, cell.category) for cell in shown] == [(system, "tile"), (system, "cookies")]
+    assert {cell.condition for cell in shown} == {Condition(0.1, "same", 1)}
+    without = [grid(rates=rates, overlaps=("none",), seeds=(0,)) for rates in ((0.0,), (0.0, 0.4))]
+    assert [shown_cells(one, system)[0].condition.noise for one in without] == [0.0, 0.4]
+    assert shown_cells(results[:1], system) == ()
+
+
 @pytest.mark.parametrize("kind", DRAWN)
 def test_equal_scenes_are_equal_bytes(seen, kind):
     assert DRAWN[kind](seen) == DRAWN[kind](seen)
@@ -36,7 +47,7 @@ def test_equal_scenes_are_equal_bytes(seen, kind):
 
 @pytest.mark.parametrize("kind", DRAWN)
 def test_a_scene_without_results_is_no_picture(kind):
-    assert DRAWN[kind](scene(Board([]), TILE, 0.1, "same", 0)) is None
+    assert DRAWN[kind](scene(Board([]), TILE, Condition(0.1, "same", 0))) is None
 
 
 def test_the_curves_name_every_area(seen, words):
@@ -87,7 +98,7 @@ def only(result, **changes) -> Board:
 
 def test_a_detector_without_a_threshold_has_scores_but_no_verdicts(result, words):
     metrics = {"image_auroc": 0.9, "threshold": None}
-    one = scene(only(result(), metrics=metrics), TILE, 0.0, "none", 0)
+    one = scene(only(result(), metrics=metrics), TILE, Condition(0.0, "none", 0))
     figure = score_histograms(one)
     assert "no threshold" in figure.alt
     assert "threshold" not in [*words(figure.svg), *figure.caption.split()]
@@ -96,13 +107,13 @@ def test_a_detector_without_a_threshold_has_scores_but_no_verdicts(result, words
 
 def test_one_kind_of_image_has_no_curve(result):
     one = result()
-    good = scene(only(one, labels=np.zeros_like(one.labels)), TILE, 0.0, "none", 0)
+    good = scene(only(one, labels=np.zeros_like(one.labels)), TILE, Condition(0.0, "none", 0))
     assert ranking_curves(good) is None
     assert score_histograms(good) is not None
 
 
 def test_equal_scores_still_make_pictures(result):
     one = result()
-    flat = scene(only(one, scores=np.ones_like(one.scores)), TILE, 0.0, "none", 0)
+    flat = scene(only(one, scores=np.ones_like(one.scores)), TILE, Condition(0.0, "none", 0))
     assert ranking_curves(flat) is not None
     assert score_histograms(flat) is not None

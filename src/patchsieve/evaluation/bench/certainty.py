@@ -49,7 +49,8 @@ class Certainty:
         overlap: kind of overlap.
         intervals: confidence interval (low, high) by name of the system.
         comparisons: between the systems.
-        method: how both were found, in a sentence.
+        method: how the intervals were found, in a sentence.
+        test: how the p-values of the comparisons were found, in a sentence.
         category: data set and category that it is about; None for the average over all.
     """
 
@@ -59,6 +60,7 @@ class Certainty:
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     comparisons: Sequence[Comparison] = ()
     method: str = ""
+    test: str = ""
     category: tuple[str, str] | None = None
 
 
@@ -115,8 +117,9 @@ def _certain(noise: float, overlap: Overlap, systems: Mapping[str, _Cells]) -> I
         comparisons=comparisons,
         method=(
             "Intervals cover 95 % (bootstrap over test images, BCa, of the first seed; of several categories "
-            f"combined as independent). P-values are those of {test}, corrected after Holm."
+            "combined as independent)."
         ),
+        test=f"P-values are those of {test}, corrected after Holm.",
     )
     for place in places if len(places) > 1 else []:
         found = {name: intervals.get(place) for name, intervals in each.items()}

@@ -49,8 +49,8 @@ class Mean(NamedTuple):
     seeds: int
 
     def text(self, digits: int = 3) -> str:
-        """Return e.g. "0.953 ± 0.004"."""
-        spread = "" if self.spread is None else f" ± {self.spread:.{digits}f}"
+        """Return e.g. "0.953 ±0.004"."""
+        spread = "" if self.spread is None else f" ±{self.spread:.{digits}f}"
         return f"{self.value:.{digits}f}{spread}"
 
 

@@ -152,7 +152,7 @@ def top_figure(
                 axes = next(panels)
                 _show(axes, pixels, word)
                 if not column:
-                    verdict = f"{_verdict(image, result.threshold)} (score {image.score:.4g})"
+                    verdict = f"{_verdict(image, result.threshold)} (score {image.score:#.4g})"
                     axes.set_title(f"{rank}. {short[image.name]}: {verdict}", loc="left", fontsize=9)
         return BenchFigure.drawn(
             figure,
@@ -160,7 +160,9 @@ def top_figure(
             title=f"The {len(images)} highest scores: {title}",
             caption="All maps are on one colour scale: dark is what normal surface scores in training, the threshold "
             f"of {result.threshold:.4g} is in its middle. On the overlay a light blue line surrounds what lies above "
-            "the threshold. Grey is what the model does not see. The mask is the truth, where it is known.",
+            "the threshold. Grey is what the model does not see. The mask is the truth, where it is known. A map is "
+            "smoothed and a score is not: a spot of a patch or two can be above the threshold by its score and below "
+            "it on the map.",
             alt=f"The images with the highest scores, {title}: "
             + "; ".join(f"{i.name}, score {i.score:.4g}, {_verdict(i, result.threshold)}" for i in images)
             + ".",
@@ -185,7 +187,7 @@ def noise_gallery(records: Iterable[ImageRecord], *, title: str, name: str) -> B
     ]
     if not shown:
         return None
-    short = short_names([record.name for record, _ in shown], 24)
+    short = short_names([record.name for record, _ in shown], 29)
     heights = tuple(
         _height([pixels for _, pixels in shown[first : first + 4]]) for first in range(0, len(shown), 4)
     )

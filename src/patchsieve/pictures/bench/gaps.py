@@ -8,7 +8,7 @@ from patchsieve.evaluation.bench import METRICS
 from patchsieve.images import Overlap
 from patchsieve.pictures.bench.board import OVERLAP_WORDS, Board, Place
 from patchsieve.pictures.bench.figure import BenchFigure, BenchTable, Table, canvas, clean
-from patchsieve.pictures.bench.labels import marks, short_names
+from patchsieve.pictures.bench.labels import marks, short_names, signed
 from patchsieve.pictures.style import BLUE, GREY, VERMILLION
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def gap_table(board: Board, metric: str, noise: float, overlap: Overlap) -> Benc
     )
     shown = Table(
         table.header,
-        tuple((place, *(_signed(found.get((place, name))) for name in systems)) for place in places),
+        tuple((place, *(signed(found.get((place, name))) for name in systems)) for place in places),
     )
     return BenchTable(
         f"gap-table-{metric}-{overlap}",
@@ -129,11 +129,6 @@ def gap_table(board: Board, metric: str, noise: float, overlap: Overlap) -> Benc
         shown,
         table,
     )
-
-
-def _signed(difference: float | None) -> str:
-    # What rounds to nothing has no sign: "-0.000" would read as a loss.
-    return "-" if difference is None else f"{difference:+.3f}" if round(difference, 3) else "0.000"
 
 
 def _draw(axes: Axes, rows: list[Gap], systems: list[str]) -> None:
@@ -151,7 +146,7 @@ def _draw(axes: Axes, rows: list[Gap], systems: list[str]) -> None:
                 edgecolor=colour,
             )
             axes.annotate(
-                _signed(row.difference),
+                signed(row.difference),
                 (max(row.clean, row.noisy), up),
                 (7, 0),
                 textcoords="offset points",

@@ -30,12 +30,13 @@ def score_histograms(scene: Scene) -> BenchFigure | None:
     if not results:
         return None
     short = short_names(list(results), 34)
-    mosaic = Mosaic(len(results), 3, 2.5, 1.3)
+    mosaic = Mosaic(len(results), 3, 2.5, 1.3, left=0.5, bottom=0.5)
     rows: list[tuple[str, float, float, int, int, float | None]] = []
     with canvas(*mosaic.size) as figure:
         for (name, result), axes in zip(results.items(), mosaic.axes(figure), strict=True):
             rows += [(name, *row) for row in _draw(axes, result)]
             axes.set_title(short[name], loc="left", fontsize=9)
+            axes.set_xlabel("score", fontsize=8, labelpad=1)
         figure.axes[0].set_ylabel("images per bin")
         thresholds = any(row[-1] is not None for row in rows)
         _key(figure, mosaic.size, thresholds=thresholds)

@@ -57,6 +57,12 @@ def short_names(names: Sequence[str], longest: int = LONGEST) -> dict[str, str]:
     return short
 
 
+def signed(difference: float | None) -> str:
+    """Return a difference with its sign, e.g. "+0.012", and "-" where there is none."""
+    # What rounds to nothing has no sign: "-0.000" would read as a loss.
+    return "-" if difference is None else f"{difference:+.3f}" if round(difference, 3) else "0.000"
+
+
 def spread_out(wanted: Floats, gap: float, low: float, high: float) -> Floats:
     """Move positions apart to at least `gap`, in their order and as little as possible in the sum of squares.
 

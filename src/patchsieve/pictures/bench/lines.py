@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from patchsieve.pictures.bench.labels import Mark, spread_out
+from patchsieve.pictures.style import GREY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 WIDTH = 8.4
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.75, 3.15, 0.35, 0.5
-_SHORTEST = 2.3
+_SHORTEST = 2.7
 _LABEL_POINTS = 11.5
 # Room for the place where a line ends, behind the names of those that end before the others.
 _PLACE = 0.8
@@ -52,11 +53,13 @@ class Panel:
         title: above it.
         lines: at least one, each of at least one point.
         up: label of the vertical axis.
+        guessing: the value of who guesses, marked where the axis reaches it; None for none.
     """
 
     title: str
     lines: Sequence[Line]
     up: str
+    guessing: float | None = None
 
 
 def panels_height(panels: Sequence[Panel]) -> float:
@@ -98,10 +101,25 @@ def draw_panels(
         axes.set_xticks(list(ticks), list(names))
         axes.grid(axis="y", color="#E3E3E3", linewidth=0.6)
         axes.set_axisbelow(True)
+        if panel.guessing is not None and y_limits[0] < panel.guessing < y_limits[1]:
+            _mark_guessing(axes, panel.guessing)
         _draw(figure, axes, panel.lines)
         _label(axes, panel.lines, height * 72, early)
         top -= height + _BOTTOM
     figure.axes[-1].set_xlabel(across)
+
+
+def _mark_guessing(axes: Axes, value: float) -> None:
+    axes.axhline(value, color=GREY, linestyle=":", linewidth=1, zorder=1)
+    axes.annotate(
+        "guessing",
+        (0, value),
+        xytext=(3, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        color=GREY,
+        fontsize=8,
+    )
 
 
 def _draw(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:

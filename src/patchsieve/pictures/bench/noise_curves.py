@@ -9,6 +9,8 @@ from patchsieve.pictures.bench.labels import Mark, marks, short_names
 from patchsieve.pictures.bench.lines import WIDTH, Line, Panel, draw_panels, panels_height, rate_names
 
 _Points = dict[float, Mean]
+# What comes out for scores that know nothing.
+_GUESSING = {"image_auroc": 0.5, "pixel_auroc": 0.5}
 
 
 def noise_curves(board: Board, metric: str, place: Place | None = None) -> BenchFigure | None:
@@ -39,7 +41,7 @@ def noise_curves(board: Board, metric: str, place: Place | None = None) -> Bench
         if not any(len(points) > 1 for points in curves.values()):
             continue
         lines = [_line(short[name], points, styles[name]) for name, points in curves.items()]
-        panels.append(Panel(OVERLAP_WORDS[overlap], lines, METRICS[metric]))
+        panels.append(Panel(OVERLAP_WORDS[overlap], lines, METRICS[metric], guessing=_GUESSING.get(metric)))
         rows += [
             (overlap, name, rate, mean.value, mean.spread, mean.seeds)
             for name, points in curves.items()

@@ -15,7 +15,7 @@ from patchsieve.pictures.bench.histograms import score_histograms
 from patchsieve.pictures.bench.noise_curves import noise_curves
 from patchsieve.pictures.bench.notes import headline, notes
 from patchsieve.pictures.bench.rankings import ranking_curves
-from patchsieve.pictures.bench.scene import scene
+from patchsieve.pictures.bench.scene import scene, shown_condition
 from patchsieve.pictures.bench.settings import setting_figure, studies
 from patchsieve.pictures.bench.tables import (
     comparison_table,
@@ -141,7 +141,12 @@ def _sections(
             "them.",
             _runs(compared),
         ),
-        ("examples", "Examples", "Pictures of single models.", iter(examples)),
+        (
+            "examples",
+            "Examples",
+            "Pictures of the first detector in one condition: what it learnt from, and what it found.",
+            iter(examples),
+        ),
         ("timing", "Time and size", "", iter([timing_table(board)])),
         ("failures", "Failures", "", iter([failures_table(board)])),
     ]
@@ -186,16 +191,12 @@ def _gaps(board: Board) -> Iterator[Item | None]:
 
 
 def _runs(board: Board) -> Iterator[Item | None]:
-    for place in board.places:
-        # The kind of overlap that the paper finds hardest, where there is one: the later one.
-        overlap = board.overlaps[-1]
-        rate = board.noisy_rate(overlap) or 0.0
-        seeds = board.seeds(rate, overlap)
-        if seeds:
-            one = scene(board, place, rate, overlap, seeds[0])
-            yield ranking_curves(one)
-            yield score_histograms(one)
-            yield confusion(one)
+    condition = shown_condition(board)
+    for place in board.places if condition is not None else ():
+        one = scene(board, place, condition)
+        yield ranking_curves(one)
+        yield score_histograms(one)
+        yield confusion(one)
 
 
 def _file_names(names: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from patchsieve.evaluation.bench import METRICS, Certainty, Comparison
 from patchsieve.images import Overlap
 from patchsieve.pictures.bench.board import OVERLAP_WORDS, Board, Place, condition_words
 from patchsieve.pictures.bench.figure import BenchTable, Table, Value
+from patchsieve.pictures.bench.labels import signed
 
 _COSTS = {"fit_seconds": 2, "image_ms": 1, "file_mib": 2}
 _AT_ONE_THRESHOLD = ("true_positives", "false_positives", "true_negatives", "false_negatives")
@@ -107,8 +108,13 @@ def metrics_table(board: Board, noise: float, overlap: Overlap) -> BenchTable | 
     return BenchTable(
         f"metrics-noise{noise:g}-{overlap if noise else 'clean'}",
         f"All metrics, {condition}",
-        "Means over categories and seeds. Metrics of the first kind judge the ranking; precision, recall and what "
-        "follows are taken at the threshold that the detector set itself, without having seen a label.",
+        "Means over categories and seeds. "
+        + (
+            "Metrics of the first kind judge the ranking; precision, recall and what follows are taken at the "
+            "threshold that the detector set itself, without having seen a label."
+            if "precision" in metrics
+            else "All judge the ranking: no thresholds were looked for."
+        ),
         Table(
             ("detector", *(METRICS[metric] for metric in metrics)),
             tuple(
@@ -167,7 +173,7 @@ def comparison_table(certainty: Certainty) -> BenchTable | None:
         f"paired-{certainty.metric}-noise{certainty.noise:g}-{certainty.overlap if certainty.noise else 'clean'}",
         f"Who is better than whom: {METRICS[certainty.metric]}, {condition}",
         "Each field is the detector of its row minus that of its column: above 0 the row is better. A star marks p "
-        f"below 0.05; without one the difference may be luck. {certainty.method}".strip(),
+        f"below 0.05; without one the difference may be luck. The numbers have each p. {certainty.test}".strip(),
         Table(
             ("detector", *names),
             tuple((row, *(_compared(found.get((row, column))) for column in names)) for row in names),
@@ -204,12 +210,7 @@ def failures_table(board: Board) -> BenchTable | None:
 def _compared(pair: Comparison | None) -> str:
     if pair is None:
         return ""
-    if pair.difference is None:
-        return _EMPTY
-    if pair.p is None:
-        return f"{pair.difference:+.3f} (p unknown)"
-    p = "p < 0.001" if pair.p < 0.001 else f"p {pair.p:.2g}"
-    return f"{pair.difference:+.3f}{'*' if pair.p < 0.05 else ''} ({p})"
+    return f"{signed(pair.difference)}{'*' if pair.p is not None and pair.p < 0.05 else ''}"
 
 
 def _counted(names: Sequence[str]) -> str:
