@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from patchsieve.decisions import clopper_pearson
-from patchsieve.decisions.contamination import sift
-from patchsieve.decisions.good_scores import GoodScores, log_density
+from patchsieve.decisions.contamination import good_by_lower_scores, sift
+from patchsieve.decisions.good_scores import GoodScores, log_density, log_survival
 from patchsieve.decisions.tail import fit_tail, negative_log_likelihood
 
 
@@ -88,6 +88,8 @@ def test_the_generalised_gamma_holds_what_it_is_said_to_hold(
     x = np.array([0.3, 0.7, 1.0, 1.6, 2.5])
     density = np.exp(log_density(np.log(x) / spread, shape)) / (spread * x)
     assert density == pytest.approx(truth.pdf(x), rel=1e-6)
+    above = [log_survival(w, shape) for w in np.log(x) / spread]
+    assert np.exp(above) == pytest.approx(truth.sf(x), rel=1e-6)
     for rate in (0.5, 0.05, 0.001):
         assert GoodScores(0.0, spread, shape).score_above(rate) == pytest.approx(truth.isf(rate), rel=1e-6)
 
@@ -110,3 +112,35 @@ def test_clean_scores_stay_whole_and_far_ones_lose_their_say() -> None:
     assert sifted.images == pytest.approx(200, abs=3)
     assert (np.diff(sifted.weights) <= 0).all()
     assert sift(np.concatenate([defects, sound]), clean=True).contamination == 0
+
+
+def plain_censored(scores: np.ndarray, good: GoodScores) -> float:
+    """The penalised likelihood of the lower four fifths, by SciPy's generalised gamma."""
+    a = good.shape**-2
+    scale = np.exp(good.centre) * a ** (-good.spread / good.shape)
+    truth = stats.gengamma(a, good.shape / good.spread, scale=scale)
+    shown, higher = scores[: int(0.8 * len(scores))], len(scores) - int(0.8 * len(scores))
+    logarithms = np.log(scores)
+    unit = np.median(logarithms) - np.quantile(logarithms, stats.norm.cdf(-1))
+    beliefs = np.log(good.spread / unit) ** 2 / 2 + ((good.shape + 0.3) / 0.7) ** 2 / 2
+    return float(-truth.logpdf(shown).sum() - higher * truth.logsf(shown[-1]) + beliefs)
+
+
+@pytest.mark.parametrize("truth", [stats.invweibull(6), stats.gamma(9), stats.weibull_min(3)])
+def test_no_neighbour_is_likelier_than_what_the_lower_scores_foretell(truth: stats.rv_continuous) -> None:
+    scores = np.sort(truth.rvs(200, random_state=2))
+    good = good_by_lower_scores(scores)
+    assert good is not None
+    best = plain_censored(scores, good)
+    for centre in (-0.02, 0.0, 0.02):
+        for spread in (0.95, 1.0, 1.05):
+            for shape in (-0.1, 0.0, 0.1):
+                other = GoodScores(good.centre + centre, good.spread * spread, good.shape + shape)
+                assert best <= plain_censored(scores, other) + 1e-4
+
+
+def test_what_lies_beyond_the_lower_scores_has_no_say_but_by_its_number() -> None:
+    scores = np.sort(stats.gamma(9).rvs(100, random_state=0))
+    moved = np.append(scores[:80], scores[80:] * np.linspace(2, 50, 20))
+    assert good_by_lower_scores(moved) == good_by_lower_scores(scores)
+    assert good_by_lower_scores(np.full(5, 2.5)) is None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.decisions.good_scores import GoodScores, log_density, log_normal_density
+from patchsieve.decisions.good_scores import GoodScores, log_density, log_normal_density, log_survival
 
 Floats = npt.NDArray[np.float64]
 Cost = Callable[[Floats], float]
@@ -25,8 +25,12 @@ _DEFECTIVE_SPREAD = (0.5, 0.7)
 _EVIDENCE = 11.344866730144368 / 2
 # In simulations with heavy-tailed good scores alone the likelihoods never came to lie so far apart.
 _DECISIVE = 10.0
+# Logarithms that differ by less are rounding.
+_NO_SPREAD = 1e-9
 # No parameter is farther from 0 than this, in its own unit.
 _FARTHEST = 10.0
+# Share of the scores that is believed to show how good ones are distributed, though some are of defective images.
+_SHOWN = 0.8
 # One standard deviation below the median of a normal distribution.
 _ONE_SIGMA_BELOW = 0.15866
 
@@ -75,10 +79,10 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     ordered = np.maximum(ordered, max(1e-6 * float(np.median(ordered)), float(np.finfo(np.float32).tiny)))
     logarithms = np.log(ordered)
-    centre, spread = centre_and_spread(logarithms)
+    centre, spread = _centre_and_spread(logarithms)
     unit = spread or float(np.std(logarithms))
     everything = np.ones(len(ordered))
-    if unit < 1e-9:
+    if unit < _NO_SPREAD:
         return Sifted(ordered, everything, 0.0, True, None)
     fit = _Fit((logarithms - centre) / unit)
     alone, cost = fit.good_alone()
@@ -88,11 +92,35 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
         if cost - mixed_cost > _EVIDENCE:
             alone, weights, share = mixed[:3], fit.weights(mixed), fit.share(mixed)
             decisive = cost - mixed_cost > _DECISIVE
-    good = GoodScores(float(centre + unit * alone[0]), float(unit * np.exp(alone[1])), float(alone[2]))
-    return Sifted(ordered, weights, share, decisive, good)
+    return Sifted(ordered, weights, share, decisive, _good_scores(alone, centre, unit))
 
 
-def centre_and_spread(values: Floats) -> tuple[float, float]:
+def good_by_lower_scores(scores: Floats) -> GoodScores | None:
+    """Fit the distribution of good scores to the lower four fifths; of the others it counts only that they are higher.
+
+    However far up defective images lie, they drag the fit no farther than as many good ones at the 80 % quantile would.
+    The lower scores show the middle, the spread and how lopsided good scores are, so a long tail is foretold where it
+    begins early.
+
+    Args:
+        scores: float64 `[N]`, ascending, above 0.
+
+    Returns:
+        None where the scores below the middle have no spread.
+    """
+    logarithms = np.log(scores)
+    centre, spread = _centre_and_spread(logarithms)
+    if spread < _NO_SPREAD:
+        return None
+    p, _ = _Fit((logarithms - centre) / spread).good_alone(shown=max(1, int(_SHOWN * len(scores))))
+    return _good_scores(p, centre, spread)
+
+
+def _good_scores(p: Floats, centre: float, unit: float) -> GoodScores:
+    return GoodScores(float(centre + unit * p[0]), float(unit * np.exp(p[1])), float(p[2]))
+
+
+def _centre_and_spread(values: Floats) -> tuple[float, float]:
     """Return the median and the distance from it down to the 15.87 % quantile, one standard deviation if normal."""
     low, centre = np.quantile(values, [_ONE_SIGMA_BELOW, 0.5])
     return float(centre), float(centre - low)
@@ -108,10 +136,13 @@ class _Fit:
     def __init__(self, z: Floats) -> None:
         self.z = z
 
-    def good_alone(self) -> tuple[Floats, float]:
-        """Return the parameters without defective images, and the negative log-likelihood."""
+    def good_alone(self, shown: int | None = None) -> tuple[Floats, float]:
+        """Return the parameters without defective images, and the negative log-likelihood.
+
+        Of those beyond the `shown` lowest it is only known that they are higher: they are censored.
+        """
         starts = [np.array([0.0, 0.0, shape]) for shape in (-1.0, -0.3, 0.3, 1.0)]
-        return _lowest(lambda p: -float(self._good(p).sum()) + _beliefs(p), starts)
+        return _lowest(lambda p: self._censored(p, shown or len(self.z)), starts)
 
     def with_defects(self, alone: Floats) -> tuple[Floats, float]:
         """Return the parameters with defective images, and the negative log-likelihood."""
@@ -136,8 +167,12 @@ class _Fit:
         falling: Floats = np.minimum.accumulate(np.where(self.z <= 0, 1.0, probability))
         return falling
 
-    def _good(self, p: Floats) -> Floats:
-        return log_density((self.z - p[0]) / np.exp(p[1]), float(p[2])) - float(p[1])
+    def _good(self, p: Floats, shown: int | None = None) -> Floats:
+        return log_density((self.z[:shown] - p[0]) / np.exp(p[1]), float(p[2])) - float(p[1])
+
+    def _censored(self, p: Floats, shown: int) -> float:
+        beyond = log_survival(float((self.z[shown - 1] - p[0]) / np.exp(p[1])), float(p[2]))
+        return -float(self._good(p, shown).sum()) - (len(self.z) - shown) * beyond + _beliefs(p)
 
     def _parts(self, p: Floats) -> tuple[Floats, Floats]:
         share = self.share(p)

@@ -8,20 +8,19 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.decisions.contamination import Sifted, centre_and_spread, sift
+from patchsieve.decisions.contamination import Sifted, good_by_lower_scores, sift
+from patchsieve.decisions.good_scores import GoodScores
 from patchsieve.decisions.intervals import CONFIDENCE, clopper_pearson
 from patchsieve.decisions.tail import ParetoTail, fit_tail
 from patchsieve.errors import ConfigError
 
-Method = Literal["order statistic", "generalised Pareto tail", "generalised gamma", "lower half"]
+Method = Literal["order statistic", "generalised Pareto tail", "generalised gamma", "lower four fifths"]
 
 # So many good images above the threshold are counted; with fewer its place is modelled.
 _COUNTED = 10
 # A tail is fitted to the highest share of the good images, where that is this many.
 _PEAKS = 0.15
 _FEWEST_PEAKS = 30
-# Hardly a good image in a hundred lies so many spreads above the middle; leaving out twice would bite into them.
-_FAR = 2.5
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,8 @@ class ScoreTail:
 
     Where ten good images or more are above, they are counted (weighted order statistics); beyond, a generalised
     Pareto tail of the highest 15 % is used where these are at least 30, else the generalised gamma of all. Unless the
-    images are known to be clean, the threshold is never above what the lower half of the scores foretells: defects that
-    cannot be told from a long tail would drag it up, and pass. A lower rate never has a lower threshold.
+    images are known to be clean, the threshold is never above what the lower four fifths of the scores foretell:
+    defects that cannot be told from a long tail would drag it up, and pass. A lower rate never has a lower threshold.
 
     Attributes:
         sifted: the training scores.
@@ -113,11 +112,9 @@ class ScoreTail:
         """Return the threshold for a false-alarm rate. Raises `ConfigError` where it is none."""
         require_rate(rate)
         score, method = self.score_above(rate)
-        if not self.clean and self.sifted.good is not None:
-            # Nobody has looked at the images: a tail that the lower half does not foretell is not believed.
-            foretold = self._from_the_lower_half(rate)
-            if foretold < score:
-                score, method = foretold, "lower half"
+        if self.foretold is not None and self.foretold.score_above(rate) < score:
+            # Nobody has looked at the images: a tail that the scores below it do not foretell is not believed.
+            score, method = self.foretold.score_above(rate), "lower four fifths"
         low, high = self.interval(score, confidence)
         return FalseAlarmThreshold(
             threshold=score,
@@ -142,21 +139,6 @@ class ScoreTail:
         counted = self._counted(_COUNTED / images) if images > _COUNTED else 0.0
         return max(score, counted), method  # type: ignore[return-value]
 
-    def _from_the_lower_half(self, rate: float) -> float:
-        """Return the score that the share `rate` is above if the upper half continues the lower one as log-normal.
-
-        The centre is the median and the spread the distance from it down to the 15.87 % quantile: defects that the
-        mixture cannot tell from a long tail do not reach down there. They still push both up, so what lies far above
-        is left out, once, and both are taken again.
-        """
-        from scipy.special import ndtri  # what only decides has no SciPy
-
-        logarithms = np.log(self.sifted.scores)
-        centre, spread = centre_and_spread(logarithms)
-        centre, spread = centre_and_spread(logarithms[logarithms <= centre + _FAR * spread])
-        # Of scores without a spread below their middle nothing follows for those above.
-        return float(np.exp(centre - ndtri(rate) * spread)) if spread > 0 else float("inf")
-
     def interval(self, score: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Return the interval of the share of good images above a score.
 
@@ -175,6 +157,11 @@ class ScoreTail:
         elif unsure:
             high = clopper_pearson(min(count + unsure, images), images, confidence)[1]
         return (low if self.clean else 0.0), high
+
+    @cached_property
+    def foretold(self) -> GoodScores | None:
+        """What the lower four fifths say of all good images; None where these are known, or nothing follows."""
+        return None if self.clean else good_by_lower_scores(self.sifted.scores)
 
     @cached_property
     def tail(self) -> ParetoTail | None:

@@ -34,6 +34,17 @@ def log_density(w: Floats, shape: float) -> Floats:
     return constant + a * (shape * w - _exp(shape * w))
 
 
+def log_survival(w: float, shape: float) -> float:
+    """Return the logarithm of the chance that the standardised log-gamma with shape Q is above w."""
+    from scipy.special import gammainc, gammaincc, log_ndtr
+
+    if abs(shape) < _NORMAL:
+        return float(log_ndtr(-w))
+    a = shape**-2
+    above = gammaincc if shape > 0 else gammainc
+    return float(np.log(max(above(a, a * _exp(shape * w)), np.finfo(float).tiny)))
+
+
 @dataclass(frozen=True, slots=True)
 class GoodScores:
     """The fitted distribution of the scores of good images.
@@ -61,5 +72,5 @@ class GoodScores:
         return float(np.exp(min(self.centre + self.spread * w, 700.0)))
 
 
-def _exp(x: Floats) -> Floats:
-    return np.exp(np.clip(x, -700.0, 50.0))
+def _exp(x: npt.ArrayLike) -> Floats:
+    return np.exp(np.clip(np.asarray(x, dtype=np.float64), -700.0, 50.0))

@@ -77,7 +77,7 @@ _FORMS = (
     form("order statistic"),
     form("generalised Pareto tail"),
     form("generalised gamma"),
-    form("lower half"),
+    form("lower four fifths"),
     # evaluation.drift
     form("Drift: today's %(images)s images no longer look like training."),
     form("No drift: today's %(images)s images look like training."),
