@@ -192,7 +192,9 @@ def _gaps(board: Board) -> Iterator[Item | None]:
 
 def _runs(board: Board) -> Iterator[Item | None]:
     condition = shown_condition(board)
-    for place in board.places if condition is not None else ():
+    if condition is None:
+        return
+    for place in board.places:
         one = scene(board, place, condition)
         yield ranking_curves(one)
         yield score_histograms(one)
