@@ -8,7 +8,7 @@ from threading import Event, current_thread
 import pytest
 import torch
 
-from patchsieve.parallel import map_blocks, start_blocks
+from patchsieve.parallel import even_rows, map_blocks, start_blocks
 
 CPU = torch.device("cpu")
 
@@ -88,3 +88,12 @@ def test_a_forked_process_starts_threads_of_its_own() -> None:
         signal.alarm(20)
         os._exit(0 if map_blocks(abs, range(4), CPU) == [0, 1, 2, 3] else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize(("total", "most"), [(0, 5), (1, 5), (784, 262), (784, 10_000), (12_544, 419)])
+def test_every_thread_has_as_many_rows(threads: int, total: int, most: int) -> None:
+    rows = even_rows(total, most)
+    sizes = [len(block) for block in torch.split(torch.zeros(total), rows) if len(block)]
+    assert 1 <= rows <= most
+    assert sum(sizes) == total
+    assert total <= threads or len(sizes) % threads == 0

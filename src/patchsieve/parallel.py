@@ -5,6 +5,7 @@ are small, that waiting takes longer than the work, many times longer when other
 work that falls into blocks gives every thread blocks of its own.
 """
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,13 @@ import torch
 
 Block = TypeVar("Block")
 Done = TypeVar("Done")
+
+
+def even_rows(total: int, most: int) -> int:
+    """Return how many of `total` rows, `most` at the highest, make blocks that keep every thread equally busy."""
+    threads = torch.get_num_threads()
+    blocks = threads * max(1, math.ceil(total / (threads * most)))
+    return max(1, math.ceil(total / blocks))
 
 
 def map_blocks(work: Callable[[Block], Done], blocks: Iterable[Block], device: torch.device) -> list[Done]:

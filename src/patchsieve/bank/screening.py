@@ -38,9 +38,10 @@ _SAMPLE = 20_000
 # The number of axes is found by trying it on so many vectors among so many.
 _TRIED_QUERIES = 64
 _TRIED_POINTS = 2048
-# Measuring a pair, which is read from anywhere in memory, takes as long as multiplying out so many axes for each of its
-# channels.
-_MEASURED = 256
+# Finding a pair that a screen leaves takes as long as multiplying out so many axes; measuring it, which is read from
+# anywhere in memory, takes as long as so many for each of its channels.
+_FOUND = 80_000
+_MEASURED = 150
 # Below this saving the rotation is not worth its own time.
 _FEWEST_SAVED = 0.25
 
@@ -212,6 +213,7 @@ def _leading_axes(centred: torch.Tensor) -> torch.Tensor | None:
     distances[torch.arange(len(rows), device=points.device), rows] = torch.inf
     nearest = distances.amin(dim=1, keepdim=True)
     best, least = None, (1 - _FEWEST_SAVED) * channels
+    each = _FOUND + _MEASURED * channels
     count = _AXES_STEP
     while count < least:
         leading = torch.cdist(points[rows, :count], points[:, :count])
@@ -219,7 +221,7 @@ def _leading_axes(centred: torch.Tensor) -> torch.Tensor | None:
         near = torch.hypot(leading, rest[rows, None] - rest) <= nearest
         # Itself and its nearest are left however many axes there are.
         left = max(float(near.float().mean()) - 2.0 / len(points), 0.0)
-        if count + _MEASURED * channels * left < least:
-            best, least = count, count + _MEASURED * channels * left
+        if count + each * left < least:
+            best, least = count, count + each * left
         count += max(_AXES_STEP, count // 4 // _AXES_STEP * _AXES_STEP)
     return None if best is None else rotated[:, :best].contiguous()

@@ -5,10 +5,10 @@ from copy import copy
 import torch
 
 from patchsieve.bank.screening import Bounds, Screen
-from patchsieve.parallel import map_blocks
+from patchsieve.parallel import even_rows, map_blocks
 
 # Working memory of one product and of one gathering of blocks.
-_PRODUCT_BYTES = 16 * 2**20
+_PRODUCT_BYTES = 32 * 2**20
 _GATHER_BYTES = 8 * 2**20
 # Where the screen leaves a larger share of the points than this, the plain product is cheaper.
 _WORTHWHILE = 0.03
@@ -53,9 +53,8 @@ class NearestNeighbours:
         Returns:
             Euclidean distances float32 `[Q, k]`, ascending, and indices int64 `[Q, k]`.
         """
-        most = max(1, _PRODUCT_BYTES // (4 * len(self.points)))
         # Nothing runs before the blocks: threads of torch would still wait for more when those start.
-        rows = min(most, -(-len(queries) // torch.get_num_threads()))
+        rows = even_rows(len(queries), max(1, _PRODUCT_BYTES // (4 * len(self.points))))
 
         def find(block: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             found = self._screened(block) if k == 1 else None

@@ -8,7 +8,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 
 from patchsieve.errors import BackboneError
-from patchsieve.features.backbones.base import Backbone, choose_layers, dtype_of, hash_tensors, speed_up
+from patchsieve.features.backbones.base import Backbone, choose_layers, dtype_of, hash_tensors
 from patchsieve.features.backbones.inverted_residual import InvertedResidual, mirrored
 
 VARIANTS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
@@ -50,10 +50,9 @@ class EfficientNetLite(Backbone):
         ends = _stage_ends(network)
         self.layers = choose_layers(name, layers, DEFAULT_LAYERS, tuple(ends))
         self._taken_after = [ends[layer] for layer in self.layers]
-        self._stem = nn.Sequential(mirrored(network._conv_stem, network._bn0), nn.ReLU6(inplace=True))
-        self._blocks = nn.ModuleList(map(InvertedResidual, network._blocks[: max(self._taken_after) + 1]))
-        for part in (self._stem, self._blocks):
-            speed_up(part, self._dtype)
+        self._stem = mirrored(network._conv_stem, network._bn0, self._dtype, relu6=True)
+        blocks = network._blocks[: max(self._taken_after) + 1]
+        self._blocks = nn.ModuleList(InvertedResidual(block, self._dtype) for block in blocks)
 
     def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
         """See `Backbone`."""

@@ -12,25 +12,29 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from patchsieve.features.backbones.base import speed_up
+from patchsieve.features.backbones.fused import FusedConvolution
+
 
 class InvertedResidual(nn.Module):
     """An inverted residual block without squeeze and excitation, for mirrored images.
 
     Args:
         block: an `MBConvBlock` of `efficientnet_lite_pytorch` in evaluation mode.
+        dtype: to compute in.
 
     References:
         Sandler et al. (2018), "MobileNetV2: inverted residuals and linear bottlenecks".
     """
 
-    def __init__(self, block: Any) -> None:
+    def __init__(self, block: Any, dtype: torch.dtype) -> None:
         super().__init__()
         settings = block._block_args
         layers = []
         if settings.expand_ratio != 1:
-            layers += [mirrored(block._expand_conv, block._bn0), nn.ReLU6(inplace=True)]
-        layers += [mirrored(block._depthwise_conv, block._bn1), nn.ReLU6(inplace=True)]
-        layers += [mirrored(block._project_conv, block._bn2)]
+            layers += [mirrored(block._expand_conv, block._bn0, dtype, relu6=True)]
+        layers += [mirrored(block._depthwise_conv, block._bn1, dtype, relu6=True)]
+        layers += [mirrored(block._project_conv, block._bn2, dtype, relu6=False)]
         self._layers = nn.Sequential(*layers)
         same_shape = settings.stride == 1 and settings.input_filters == settings.output_filters
         self._residual = settings.id_skip and same_shape
@@ -41,8 +45,10 @@ class InvertedResidual(nn.Module):
         return features.add_(images) if self._residual else features
 
 
-def mirrored(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
-    """Return one convolution that does to mirrored images what a "same" convolution and its batch norm do."""
+def mirrored(
+    convolution: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype, *, relu6: bool
+) -> FusedConvolution:
+    """Return one layer that does to mirrored images what a "same" convolution, its batch norm and ReLU6 do."""
     folded = fuse_conv_bn_eval(convolution, norm)
     height, width = folded.kernel_size
     plain = nn.Conv2d(
@@ -56,4 +62,5 @@ def mirrored(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         device="meta",
     )
     plain.load_state_dict({"weight": folded.weight.flip(2, 3), "bias": folded.bias}, assign=True)
-    return plain.requires_grad_(False)
+    speed_up(plain.requires_grad_(False), dtype)
+    return FusedConvolution(plain, relu6=relu6)

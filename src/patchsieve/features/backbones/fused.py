@@ -1,0 +1,65 @@
+"""A convolution and the activation behind it in one pass over memory."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+# oneDNN's operators that torch's own compiler calls; they are no part of torch's public interface.
+_FUSED = torch._C._has_mkldnn and all(
+    hasattr(namespace, name)
+    for namespace, name in (
+        (torch.ops.mkldnn, "_convolution_pointwise"),
+        (torch._C._nn, "mkldnn_reorder_conv2d_weight"),
+    )
+)
+_RELU6_BOUNDS = (0.0, 6.0)
+
+
+class FusedConvolution(nn.Module):
+    """A convolution, and ReLU6 if wanted, for inference only.
+
+    On a CPU oneDNN bounds the values before it writes them, and weights lie as it reads them. Elsewhere, where torch
+    has no oneDNN, and in a graph that is exported, the two follow each other. The difference is rounding.
+
+    Args:
+        convolution: in the type and memory layout to compute in.
+        relu6: whether the activation follows.
+    """
+
+    def __init__(self, convolution: nn.Conv2d, *, relu6: bool) -> None:
+        super().__init__()
+        self._convolution = convolution
+        self._relu6 = relu6
+        # No buffer: such a tensor can neither be moved to a GPU nor be written into a graph.
+        self._packed = (_packed(convolution),) if _FUSED else None
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Run `[B, C, h, w]`; the result is a new tensor."""
+        if self._packed is None or images.device.type != "cpu" or torch.compiler.is_compiling():
+            features: torch.Tensor = self._convolution(images)
+            return functional.relu6(features, inplace=True) if self._relu6 else features
+        plain = self._convolution
+        fused: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+            images,
+            *self._packed,
+            plain.bias,
+            plain.padding,
+            plain.stride,
+            plain.dilation,
+            plain.groups,
+            "hardtanh" if self._relu6 else "none",
+            _RELU6_BOUNDS if self._relu6 else (),
+            "",
+        )
+        return fused
+
+
+def _packed(convolution: nn.Conv2d) -> torch.Tensor:
+    weight: torch.Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(
+        convolution.weight.detach().to_mkldnn(),
+        list(convolution.padding),
+        list(convolution.stride),
+        list(convolution.dilation),
+        convolution.groups,
+    )
+    return weight
