@@ -5,8 +5,8 @@
 
 Without DATA by simulation: scores of good images are drawn from distributions whose tail is known, `--shares` of
 the images are defective and score 1.5 to 4 times the median good one. With DATA (folders in the MVTec AD layout) on
-real images: the good ones of a set are split at random into halves, one to fit (with a tenth as many defective images,
-where contaminated), one to count false alarms. These are few, so that the achieved rate itself is uncertain: an end of
+real images: the good ones of a set are split at random into halves, one to fit (with so many defective images beside them
+that they are the same shares), one to count false alarms. These are few, so that the achieved rate itself is uncertain: an end of
 the interval counts as kept where the count is within what a beta-binomial distribution allows for it.
 
 A row: what was asked for, the achieved rate (median, and 5 % to 95 % of all fits), the mean upper end of the interval,
@@ -90,7 +90,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--images", default="30,100,300,1000,2000", help="sizes of the training sets")
-    parser.add_argument("--shares", default="0,0.1", help="of defective images among them")
+    parser.add_argument("--shares", default="0,0.05,0.1,0.2", help="of defective images among them")
     parser.add_argument("--rates", default="0.05,0.01,0.005", help="false-alarm rates asked for")
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--data", type=Path, help="real images instead of a simulation")
@@ -125,7 +125,8 @@ def real(arguments: argparse.Namespace) -> Iterator[Draw]:
             order, defects = rng.permutation(good), rng.permutation(bad)
             half = len(order) // 2
             test = features.take(np.sort(order[half:]))
-            for noise in (0, half // 10):
+            for share in map(float, arguments.shares.split(",")):
+                noise = round(half * share / (1 - share))
                 chosen = features.take(np.sort(np.concatenate([order[:half], defects[:noise]])))
                 model = SoftPatch(bank_size=arguments.bank_size, seed=repeat)
                 model.learn(chosen)
@@ -133,7 +134,7 @@ def real(arguments: argparse.Namespace) -> Iterator[Draw]:
                 unseen = np.concatenate([model.score(batch)[0].numpy() for batch in test.batches(16)])
                 yield Draw(
                     name,
-                    round(noise / len(chosen), 2),
+                    share,
                     scores,
                     partial(share_above, unseen),
                     len(unseen),
