@@ -8,7 +8,7 @@ from threading import Event, current_thread
 import pytest
 import torch
 
-from patchsieve.parallel import even_rows, map_blocks, start_blocks
+from patchsieve.parallel import even_rows, map_ahead, map_blocks, start_blocks
 
 CPU = torch.device("cpu")
 
@@ -97,3 +97,27 @@ def test_every_thread_has_as_many_rows(threads: int, total: int, most: int) -> N
     assert 1 <= rows <= most
     assert sum(sizes) == total
     assert total <= threads or len(sizes) % threads == 0
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 3])
+def test_work_ahead_comes_in_order_and_no_farther_than_asked(threads: int, ahead: int) -> None:
+    asked = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(9):
+            asked.append(number)
+            yield number
+
+    done = []
+    for result in map_ahead(lambda number: (number, torch.get_num_threads()), numbers(), CPU, ahead):
+        done.append(result)
+        assert len(asked) <= len(done) + ahead
+    assert done == [(number, 1 if ahead else threads) for number in range(9)]
+
+
+@pytest.mark.usefixtures("threads")
+def test_what_was_done_before_a_failure_is_not_lost() -> None:
+    results = map_ahead(lambda number: 6 // number, [3, 2, 0, 1], CPU, 1)
+    assert [next(results), next(results)] == [2, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(results)

@@ -7,7 +7,8 @@ work that falls into blocks gives every thread blocks of its own.
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from threading import Barrier
@@ -49,6 +50,26 @@ def start_blocks(
         return lambda: [work(block) for block in blocks]
     started = [_pool(threads).submit(work, block) for block in blocks]
     return lambda: [future.result() for future in started]
+
+
+def map_ahead(
+    work: Callable[[Block], Done], blocks: Iterable[Block], device: torch.device, ahead: int
+) -> Iterator[Done]:
+    """Yield the result of `work` for each block, in order.
+
+    Args:
+        work: of one block.
+        blocks: in order; they may be slow to come.
+        device: on a GPU, one is worked on after the other.
+        ahead: how many are worked on, each by one thread, while one is used. With 0 all threads join in a single one.
+    """
+    started: deque[Callable[[], list[Done]]] = deque()
+    for block in blocks:
+        started.append(start_blocks(work, [block], device, aside=ahead > 0))
+        if len(started) > ahead:
+            yield from started.popleft()()
+    while started:
+        yield from started.popleft()()
 
 
 @cache

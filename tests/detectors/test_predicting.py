@@ -106,6 +106,16 @@ def test_files_and_their_embeddings_score_alike(photographs: Photographs) -> Non
     assert by_files.ranked()[0] == 2
 
 
+def test_many_images_side_by_side_score_as_each_alone(photographs: Photographs) -> None:
+    model = SoftPatch(image_size=64, crop=None, device="cpu", batch_size=1, lof_k=3).fit(photographs("a", 8))
+    test = read_images(photographs("b", 6, marked={2: (30, 20)}, seed=1))
+    together = model.predict(test)
+    alone = [model.predict(test.with_records([record])) for record in test]
+    assert together.images.names == test.names
+    np.testing.assert_allclose(together.scores, np.concatenate([one.scores for one in alone]), rtol=1e-4)
+    np.testing.assert_array_equal(together.peaks, np.concatenate([one.peaks for one in alone]))
+
+
 def test_broken_images_are_skipped_by_name_wherever_they_stand(photographs: Photographs) -> None:
     model = PatchCore(image_size=64, crop=None, device="cpu", batch_size=2).fit(photographs("a", 6))
     folder = photographs("b", 5, seed=1)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Self
@@ -29,6 +30,7 @@ from patchsieve.features import (
     make_extractor,
 )
 from patchsieve.images import ImageSet, content_hash, distinct, read_images
+from patchsieve.parallel import map_ahead
 from patchsieve.progress import SILENT, Progress
 
 # Of the training images; not more, since some of them may be defective.
@@ -271,8 +273,12 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             batches = self.extractor_.batches(found, strict=strict, progress=progress, title="scoring")
         if not found:
             raise ImagesError(f"there are no images to score in {found.root}")
-        for batch in batches:
-            yield replace(scored(self, batch), **judged)
+        extractor = self.extractor_
+        # A batch alone is scored by all threads. Of many small ones each has a thread, which saves them the waiting.
+        side_by_side = extractor.one_thread_each and len(found) > extractor.images_at_once
+        ahead = extractor.batches_ahead if side_by_side else 0
+        for part in map_ahead(partial(scored, self), batches, extractor.device, ahead):
+            yield replace(part, **judged)
 
     def suspects(self, top: int | None = None) -> Result:
         """Return the training images that look defective to models that have not seen them, worst first.

@@ -230,7 +230,7 @@ class FeatureExtractor:
             at_once = self.images_at_once
             try:
                 while True:
-                    while len(running) <= self._batches_ahead:
+                    while len(running) <= self.batches_ahead:
                         for record in islice(records, 2 * at_once - len(waiting)):
                             waiting.append((record, pool.submit(self._prepare, record, measure)))
                         if not waiting:
@@ -250,12 +250,16 @@ class FeatureExtractor:
                     future.cancel()
 
     @property
-    def _batches_ahead(self) -> int:
+    def batches_ahead(self) -> int:
         """How many batches are worked on while one is used: as many as it takes to give every thread work."""
         if self.device.type != "cpu" or not self.backbone.concurrent:
             return 0
-        few = self.images_at_once * self._pieces <= _BLOCK_IMAGES
-        return torch.get_num_threads() if few else 1
+        return torch.get_num_threads() if self.one_thread_each else 1
+
+    @property
+    def one_thread_each(self) -> bool:
+        """Whether a batch is no more than one thread works on at a time."""
+        return self.images_at_once * self._pieces <= _BLOCK_IMAGES
 
     def _prepare(self, record: ImageRecord, measure: bool) -> "Decoded":
         pixels = decode(record)
