@@ -70,14 +70,14 @@ def test_failures_are_said_the_rest_goes_on_and_the_status_is_1(patchsieve, labe
         "--noise", "0,2", "--overlap", "none", *FAST,
     )  # fmt: skip
     assert finished.code == 1
-    assert "noise 2 (none), seed 0: noise 2" in finished.err
+    assert "200 % noise, no overlap, seed 0: noise 2" in finished.err
     assert "1 of 2 experiments failed" in finished.err
     lowered = patchsieve(
         "bench", labelled, "--out", tmp_path / "b", "--detectors", "patchcore", "--seeds", 1,
         "--noise", "0,2", "--overlap", "none", "--too-few", "lower", *FAST,
     )  # fmt: skip
     assert lowered.code == 0, lowered.err
-    assert "warning: plate, noise 2 (none), seed 0: " in lowered.err
+    assert "warning: plate, 200 % noise, no overlap, seed 0: " in lowered.err
 
 
 def test_figures_are_printed_whole_however_narrow_the_terminal(capsys, monkeypatch):
@@ -96,7 +96,7 @@ def test_figures_are_printed_whole_however_narrow_the_terminal(capsys, monkeypat
     )
     shown = capsys.readouterr().out.splitlines()[-1]
     # What an experiment costs is not spread over seeds, but over what else the machine had to do.
-    figures = [*["0.500", "±0.354"] * 4, *["0.500"] * 3]
+    figures = [*["0.500", "±0.354"] * 5, *["0.500"] * 3]
     assert shown.split() == ["tiles", "softpatch-lof", "tau=0.05", "0.1", "same", *figures]
 
 

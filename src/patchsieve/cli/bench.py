@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESULTS = "results.sqlite"
 COSTS = ("fit_seconds", "image_ms", "file_mib")
 # The figures that are printed; all others are in the report.
-SHOWN = ("image_auroc", "pixel_auroc", "aupro", "suspects_precision_at_n", *COSTS)
+SHOWN = ("image_auroc", "pixel_auroc", "recall", "false_alarm_rate", "suspects_precision_at_n", *COSTS)
 
 
 def _tell_presets(wanted: bool) -> None:
