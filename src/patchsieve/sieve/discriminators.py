@@ -22,6 +22,9 @@ from patchsieve.sieve.neighbours import neighbours_by_position
 BY_POSITION = ("lof", "nearest", "gaussian")
 DISCRIMINATORS = (*BY_POSITION, "mutual")
 REFERENCES = 2000
+# Float64 that the Gaussian works on at a time, on a CPU: it stays in the caches. Larger blocks of memory would be given
+# back to the system after every step and cleared again for the next.
+_DOUBLE_BYTES = 2**20
 
 
 class ByPosition(Protocol):
@@ -84,6 +87,11 @@ class Gaussian:
 
     def score(self, features: torch.Tensor) -> torch.Tensor:
         """See `ByPosition.score`; the score is a Mahalanobis distance. Computed in float64."""
+        positions, images, channels = features.shape
+        few = max(1, _DOUBLE_BYTES // (8 * images * channels)) if features.device.type == "cpu" else positions
+        return torch.cat([self._score(block) for block in torch.split(features, few)])
+
+    def _score(self, features: torch.Tensor) -> torch.Tensor:
         centred = features.double()
         centred -= centred.mean(dim=1, keepdim=True)
         images, channels = centred.shape[1:]
