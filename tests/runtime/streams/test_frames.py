@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -90,9 +91,14 @@ def test_what_is_no_video_is_said(watching, tmp_path):
 
 
 class Stream:
-    """A network camera: JPEGs one after the other over HTTP, until it is cut off."""
+    """A network camera: JPEGs one after the other over HTTP, until it is cut off.
 
-    def __init__(self, port: int) -> None:
+    Attributes:
+        last: what it does after so many frames: "end" as the standard has it, "cut" within a frame, "silent" with the
+            connection open; None to go on.
+    """
+
+    def __init__(self, port: int, last: str | None = None, frames: int = 20) -> None:
         stream = self
         self.on = True
         picture = np.full((48, 64, 3), 200, np.uint8)
@@ -103,13 +109,21 @@ class Stream:
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
                 self.end_headers()
-                while stream.on:
-                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                    try:
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                sent = 0
+                try:
+                    while stream.on and (last is None or sent < frames):
                         self.wfile.write(head.encode() + jpeg + b"\r\n")
-                    except OSError:
-                        return
-                    time.sleep(0.02)
+                        sent += 1
+                        time.sleep(0.02)
+                    if last == "end":
+                        self.wfile.write(b"--frame--\r\n")
+                    elif last == "cut":
+                        self.wfile.write(head.encode() + jpeg[: len(jpeg) // 2])
+                    while last == "silent" and stream.on:
+                        time.sleep(0.02)
+                except OSError:
+                    return
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -124,11 +138,15 @@ class Stream:
         self.server.server_close()
 
 
-def test_a_camera_that_breaks_off_is_opened_again(watching, monkeypatch):
-    monkeypatch.setattr(frames, "_FIRST_PAUSE", 0.1)
+@pytest.fixture
+def port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+def test_a_camera_that_breaks_off_is_opened_again(watching, monkeypatch, port):
+    monkeypatch.setattr(frames, "_FIRST_PAUSE", 0.1)
     run = watching(f"http://me:secret@127.0.0.1:{port}/video.mjpg", every="0.1s").start()
     run.until(lambda: any("sends no frames" in text for text in run.said))
     camera = Stream(port)
@@ -149,11 +167,38 @@ def test_a_camera_that_breaks_off_is_opened_again(watching, monkeypatch):
     assert str(run.lines[0]["image"]).startswith(f"127.0.0.1-{port}-video.mjpg/20")
 
 
-def test_a_model_that_is_too_slow_for_a_camera_sees_the_newest_frames(watching, monkeypatch):
+@pytest.mark.parametrize("last", ["end", "cut", "silent"])
+def test_however_a_stream_ends_it_is_opened_again(watching, monkeypatch, port, last):
+    monkeypatch.setattr(frames, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(frames, "_TIMEOUT_MS", 400)
+    camera = Stream(port, last)
+    run = watching(f"http://127.0.0.1:{port}/video.mjpg", every="1").start()
+    # A frame that is cut off may be shown or not; those of the next connection are.
+    run.until(lambda: len(run.shown) > 30)
+    run.finish()
+    camera.close()
+    assert any("sends no frames" in text for text in run.said)
+    assert any("sends frames again" in text for text in run.said)
+    assert numbers(run) == list(range(len(run.lines)))
+
+
+def test_a_recording_behind_an_address_is_refused_and_not_begun_again_and_again(watching, video, port):
+    serve = partial(SimpleHTTPRequestHandler, directory=str(video.parent))
+    with ThreadingHTTPServer(("127.0.0.1", port), serve) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        run = watching(f"http://127.0.0.1:{port}/{video.name}").start()
+        run.thread.join(30)
+        missing = watching(f"http://127.0.0.1:{port}/nothing.avi").start()
+        missing.until(lambda: any("sends no frames" in text for text in missing.said))
+        missing.finish()
+        server.shutdown()
+    assert isinstance(run.error, ImagesError)
+    assert f"is a recording of {COUNT} frames, no stream" in str(run.error)
+    assert run.lines == missing.lines == []
+
+
+def test_a_model_that_is_too_slow_for_a_camera_sees_the_newest_frames(watching, monkeypatch, port):
     monkeypatch.setattr(frames, "_MOST_WAITING", 2)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     camera = Stream(port)
     run = watching(f"http://127.0.0.1:{port}/", every="1", batch_size=1)
     predict = run.model.predict

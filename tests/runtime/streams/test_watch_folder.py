@@ -118,6 +118,23 @@ def test_the_same_name_with_other_content_is_a_new_part(watching, incoming):
     assert len({line["id"] for line in run.lines}) == 3
 
 
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_share_with_another_clock_and_parts_that_are_renamed_over_each_other(watching, incoming, hours):
+    # All of one size, as from a camera that writes BMP; the share's clock is an hour off.
+    run = watching().start()
+    for number, value in enumerate((200, 10, 210, 20)):
+        written = incoming / "latest.bmp.part"
+        Image.new("RGB", (8, 8), (value, value, value)).save(written, format="BMP")
+        clock = time.time() + 3600 * hours + number
+        os.utime(written, (clock, clock))
+        written.replace(incoming / "latest.bmp")
+        run.until(lambda number=number: len(run.shown) == number + 1)
+    run.finish()
+    assert run.shown == [("latest.bmp", verdict) for verdict in ("good", "defect", "good", "defect")]
+    assert len({line["bytes"] for line in run.lines}) == 1
+    assert watching(once=True).go().shown == []
+
+
 @pytest.mark.parametrize("after", ["keep", "move", "delete"])
 def test_the_same_content_under_the_same_name_is_the_same_part(watching, incoming, tmp_path, after):
     path = write_grey(incoming / "a.png", 200)

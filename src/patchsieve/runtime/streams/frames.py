@@ -133,8 +133,8 @@ class Camera:
     """The frames of a camera or a network stream, as they come.
 
     One thread reads without pause, since what a camera has sent and nobody has read is old. Where scoring is slower
-    than frames come, the oldest ones that wait are dropped. A camera that is gone is opened again after pauses of 1
-    to 30 seconds.
+    than frames come, the oldest ones that wait are dropped. A camera that is gone, or silent for 10 seconds, is opened
+    again after pauses of 1 to 30 seconds. A recording is refused by `take`: opened again, it would begin anew.
 
     Args:
         address: ``camera:0``, or a URL such as ``rtsp://...``. User and password are taken from
@@ -162,6 +162,7 @@ class Camera:
         self._cv2 = _cv2()
         self.dropped = 0
         self._index = 0
+        self._recorded = 0
         self._next_due = -math.inf
         self._waiting: deque[Arrival] = deque()
         self._lock = threading.Lock()
@@ -170,7 +171,16 @@ class Camera:
         self._thread.start()
 
     def take(self, most: int) -> list[Arrival]:
-        """Return the frames that wait, at most so many; see `Source.take`."""
+        """Return the frames that wait, at most so many; see `Source.take`.
+
+        Raises:
+            ImagesError: the address is that of a recording.
+        """
+        if self._recorded:
+            raise ImagesError(
+                f"{self.address} is a recording of {self._recorded} frames, no stream: "
+                "watch a copy of it as a file, which goes on where it was interrupted"
+            )
         with self._lock:
             return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
@@ -183,6 +193,12 @@ class Camera:
         pause, gone = _FIRST_PAUSE, False
         while not self._stop.is_set():
             capture = _opened(self._cv2, self._device)
+            if capture is not None and isinstance(self._device, str):
+                # What has no end has a number below 0 here.
+                self._recorded = max(0, int(capture.get(self._cv2.CAP_PROP_FRAME_COUNT)))
+            if self._recorded:
+                capture.release()
+                return
             if capture is not None and capture.grab():
                 if gone:
                     self._tell(f"{self.address} sends frames again")
