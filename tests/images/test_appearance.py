@@ -67,13 +67,23 @@ def test_the_centre_goes_with_the_part() -> None:
     picture = np.full((100, 200, 3), 30, np.uint8)
     picture[20:40, 50:70] = 200
     found = measured(picture)
-    assert (found["position_x"], found["position_y"]) == (
+    assert (found["edges_x"], found["edges_y"]) == (
         pytest.approx(60 / 200, abs=0.015),
         pytest.approx(0.3, abs=0.015),
     )
     moved = measured(np.roll(picture, (10, 20), axis=(0, 1)))
-    assert moved["position_x"] - found["position_x"] == pytest.approx(0.1, abs=0.01)
-    assert moved["position_y"] - found["position_y"] == pytest.approx(0.1, abs=0.01)
+    assert moved["edges_x"] - found["edges_x"] == pytest.approx(0.1, abs=0.01)
+    assert moved["edges_y"] - found["edges_y"] == pytest.approx(0.1, abs=0.01)
+
+
+def test_a_level_edge_does_not_hide_that_an_upright_one_has_moved() -> None:
+    picture = np.full((120, 200, 3), 30, np.uint8)
+    picture[50:60] = 230
+    upright, moved = picture.copy(), picture.copy()
+    upright[:, 80:84], moved[:, 90:94] = 120, 120
+    before, after = measured(upright), measured(moved)
+    assert after["edges_x"] - before["edges_x"] == pytest.approx(10 / 200, abs=0.003)
+    assert after["edges_y"] == before["edges_y"]
 
 
 def test_focus_and_noise_do_not_move_the_part() -> None:
@@ -83,7 +93,7 @@ def test_focus_and_noise_do_not_move_the_part() -> None:
     before = measured(picture)
     for other in (noisy, np.asarray(Image.fromarray(noisy).filter(ImageFilter.GaussianBlur(2)))):
         after = measured(other)
-        for name in ("position_x", "position_y"):
+        for name in ("edges_x", "edges_y"):
             assert after[name] == pytest.approx(before[name], abs=0.01)
 
 
@@ -106,7 +116,5 @@ def test_every_picture_has_figures(pixels: Pixels) -> None:
     assert found.dtype == np.float32
     assert np.isfinite(found).all()
     by_name = measured(pixels)
-    assert all(
-        0 <= by_name[name] <= 1.00001 for name in ("brightness", "saturation", "position_x", "position_y")
-    )
+    assert all(0 <= by_name[name] <= 1.00001 for name in ("brightness", "saturation", "edges_x", "edges_y"))
     assert all(-1.00001 <= by_name[name] <= 1.00001 for name in ("warmth", "tint"))

@@ -47,8 +47,8 @@ STATISTICS = (
     Statistic("saturation", False, 0.02, "more colourful", "paler (less colour)"),
     Statistic("warmth", False, 0.01, "redder (warmer light)", "bluer (colder light)"),
     Statistic("tint", False, 0.01, "greener", "more purple (less green)"),
-    Statistic("position_x", False, 0.005, "shifted to the right", "shifted to the left"),
-    Statistic("position_y", False, 0.005, "shifted down", "shifted up"),
+    Statistic("edges_x", False, 0.005, "further right", "further left"),
+    Statistic("edges_y", False, 0.005, "further down", "further up"),
 )
 
 
@@ -61,12 +61,12 @@ def measure_appearance(pixels: Pixels) -> Appearance:
     - saturation: sum over the pixels of (largest - smallest channel) over the sum of the largest channels, 0 to 1;
     - warmth: (red - blue) / (red + blue) of the channels' means, -1 to 1;
     - tint: (2 green - red - blue) / (2 green + red + blue) of the channels' means, -1 to 1;
-    - position_x, position_y: where the structure of the picture has its centre, 0 (left, top) to 1 (right, bottom):
-      the mean position of the luma's edges, weighted by their squares, in a picture so smooth that focus and noise
-      hardly matter.
+    - edges_x, edges_y: where the structure of the picture has its centre, 0 (left, top) to 1 (right, bottom): the mean
+      position of the luma's edges, weighted by their squares, in a picture so smooth that focus and noise hardly
+      matter. Along x only upright edges count and along y level ones: a level edge says nothing of left and right.
 
     Images longer than 1023 pixels are averaged by a whole factor first. What has no value, such as the contrast of a
-    black image, is 0, the position then 0.5.
+    black image, is 0, the position of edges that are not there 0.5.
     """
     # Channel by channel: NumPy is slow along an axis of three.
     channels = [np.ascontiguousarray(channel) for channel in np.moveaxis(_reduced(pixels), 2, 0)]
@@ -113,13 +113,18 @@ def _centre(luma: npt.NDArray[np.float32]) -> tuple[float, float]:
     grey = Image.fromarray((255 * luma).round().clip(0, 255).astype(np.uint8))
     smooth = grey.filter(ImageFilter.GaussianBlur(_SMOOTH_SHARE * max(luma.shape)))
     values = np.asarray(smooth, dtype=np.float32)
-    edges = np.diff(values, axis=1)[:-1] ** 2 + np.diff(values, axis=0)[:, :-1] ** 2
-    total = float(edges.sum(dtype=np.float64))
-    if total < 1.0:
-        return 0.5, 0.5
+    upright, level = (_squared_steps(values, axis).sum(axis=1 - axis, dtype=np.float64) for axis in (1, 0))
+    return _mean_place(upright), _mean_place(level)
+
+
+def _squared_steps(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
+    steps = np.diff(values, axis=axis) ** 2
+    # One grey level is rounding, and there is much of it where a picture is plain.
+    return np.where(steps > 1, steps, np.float32(0))
+
+
+def _mean_place(edges: npt.NDArray[np.float64]) -> float:
+    total = float(edges.sum())
     # A difference lies between two pixels.
-    rows, columns = ((np.arange(side) + 1) / (side + 1) for side in edges.shape)
-    return (
-        float(edges.sum(axis=0, dtype=np.float64) @ columns) / total,
-        float(edges.sum(axis=1, dtype=np.float64) @ rows) / total,
-    )
+    places = (np.arange(len(edges)) + 1) / (len(edges) + 1)
+    return float(edges @ places) / total if total >= 1.0 else 0.5

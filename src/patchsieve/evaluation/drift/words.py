@@ -5,7 +5,7 @@ from patchsieve.evaluation.drift.report import DriftReport
 from patchsieve.images import STATISTICS
 
 _STATISTICS = {each.name: each for each in STATISTICS}
-_SIDES = {"position_x": "width", "position_y": "height"}
+_SIDES = {"edges_x": "width", "edges_y": "height"}
 
 # What to look at where a figure has changed, by figure and direction.
 _CAUSES = {
@@ -30,10 +30,10 @@ _CAUSES = {
     ("warmth", "lower"): "colour of the lamp or the camera's white balance",
     ("tint", "higher"): "colour of the lamp or the camera's white balance",
     ("tint", "lower"): "colour of the lamp or the camera's white balance",
-    ("position_x", "higher"): "camera or part holder moved, trigger late or early",
-    ("position_x", "lower"): "camera or part holder moved, trigger late or early",
-    ("position_y", "higher"): "camera or part holder moved, trigger late or early",
-    ("position_y", "lower"): "camera or part holder moved, trigger late or early",
+    ("edges_x", "higher"): "camera or part holder moved, trigger late or early",
+    ("edges_x", "lower"): "camera or part holder moved, trigger late or early",
+    ("edges_y", "higher"): "camera or part holder moved, trigger late or early",
+    ("edges_y", "lower"): "camera or part holder moved, trigger late or early",
 }
 _UNKNOWN = (
     "brightness, contrast, sharpness, colour and position are as in training, so look at the parts: another material, "
@@ -104,7 +104,7 @@ def _change(finding: Finding) -> str:
     if statistic.relative:
         return f"images are {amount.lstrip('+-')} {words} than in training"
     if finding.name in _SIDES:
-        return f"the picture is {words}, by {amount.lstrip('+-')}"
+        return f"edges in the picture lie {words}, by {amount.lstrip('+-')}"
     return f"images are {words} than in training ({finding.name} {amount})"
 
 
