@@ -1,4 +1,4 @@
-"""How well rankings that cost no calibration find the defective images among the training images.
+"""How well rankings find the defective images among the training images.
 
     python benchmarks/suspects.py DATA --cache CACHE --sets cookies,elpv_poly,magnetic_tile
 
@@ -16,6 +16,8 @@ ranking took, from embeddings that are there. The rankings:
 sieve: the largest outlier score of an image's patches, as the sieve computes it: in sample.
 image lof, image knn: scikit-learn's local outlier factor (20 neighbours), and the mean distance to the 5 nearest other
   images, of embeddings averaged over all positions.
+padim, patchcore, softpatch-lof, ...: the scores of such a detector for its own training images, out of sample, which
+  `patchsieve suspects` ranks them by. They need a fit.
 """
 
 import argparse
@@ -28,11 +30,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
-from patchsieve.detectors import SoftPatch
+from patchsieve.detectors import SoftPatch, make_detector
 from patchsieve.evaluation import outlier_auroc, precision_at_n
+from patchsieve.evaluation.bench.systems import named_systems
 from patchsieve.evaluation.statistics import spread
 from patchsieve.features import Embeddings, PatchFeatures, embed_cached
 from patchsieve.images import ImageSet, distinct, inject_noise, read_images
+from patchsieve.progress import SILENT
 from patchsieve.sieve import DISCRIMINATORS, outlier_scores
 
 Scores = npt.NDArray[np.floating]
@@ -64,24 +68,38 @@ def image_knn(features: PatchFeatures, seed: int) -> Scores:  # noqa: ARG001
     return np.asarray(found.kneighbors()[0].mean(axis=1))
 
 
+def out_of_sample(name: str) -> Ranking:
+    system = named_systems()[name]
+
+    def rank(features: PatchFeatures, seed: int) -> Scores:
+        model = make_detector(system.detector, {**system.settings, "seed": seed})
+        model.learn(features)
+        return model.out_of_sample(features, SILENT)[0]
+
+    return rank
+
+
+DETECTORS = ("padim", "patchcore", *(f"softpatch-{name}" for name in DISCRIMINATORS))
 RANKINGS: dict[str, Ranking] = {
     "image lof": image_lof,
     "image knn": image_knn,
     **{f"sieve, {name}": by_sieve(name) for name in DISCRIMINATORS},
+    **{name: out_of_sample(name) for name in DETECTORS},
 }
 
 
 def main() -> None:
     arguments = parse()
-    print(f"| set | {' | '.join(RANKINGS)} |")
-    print("| --- " * (1 + len(RANKINGS)) + "|")
+    print("| set | ranking | precision@n, AUROC; time |")
+    print("| --- | --- | --- |")
     for name in arguments.sets:
         images = read_images(arguments.data / name)
         extractor = SoftPatch(backbone=arguments.backbone).make_extractor()
         embeddings = embed_cached(extractor, images, arguments.cache)
-        seeds = [one_seed(images, embeddings, arguments.noise, seed) for seed in range(arguments.seeds)]
-        cells = [cell([figures[ranking] for figures in seeds]) for ranking in RANKINGS]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        sets = [training_set(images, embeddings, arguments.noise, seed) for seed in range(arguments.seeds)]
+        for ranking in arguments.rankings:
+            found = [judged(RANKINGS[ranking], *one, seed) for seed, one in enumerate(sets)]
+            print(f"| {name} | {ranking} | {cell(found)} |", flush=True)
 
 
 def parse() -> argparse.Namespace:
@@ -93,26 +111,29 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--sets", type=lambda text: text.split(","), default=["cookies", "elpv_poly", "magnetic_tile"]
     )
+    parser.add_argument("--rankings", type=lambda text: text.split(","), default=list(RANKINGS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     return parser.parse_args()
 
 
-def one_seed(images: ImageSet, embeddings: Embeddings, noise: float, seed: int) -> dict[str, Figures]:
-    """Return the figures of each ranking, of one draw of the noise."""
+def training_set(
+    images: ImageSet, embeddings: Embeddings, noise: float, seed: int
+) -> tuple[PatchFeatures, npt.NDArray[np.bool_]]:
+    """Return the features of one draw of the training set, and which of its images are defective."""
     noisy, _ = inject_noise(images, noise, overlap="none", seed=seed)
     train = distinct(noisy.train)
-    truth = np.array([bool(record.defective) for record in train])
     rows = {embedded: row for row, embedded in enumerate(embeddings.images.names)}
     features = embeddings.features.take([rows[one] for one in train.names]).in_memory()
-    found: dict[str, Figures] = {}
-    for ranking, rank in RANKINGS.items():
-        started = perf_counter()
-        scores = rank(features, seed)
-        seconds = perf_counter() - started
-        found[ranking] = precision_at_n(truth, scores), outlier_auroc(truth, scores), seconds
-    return found
+    return features, np.array([bool(record.defective) for record in train])
+
+
+def judged(rank: Ranking, features: PatchFeatures, truth: npt.NDArray[np.bool_], seed: int) -> Figures:
+    started = perf_counter()
+    scores = rank(features, seed)
+    seconds = perf_counter() - started
+    return precision_at_n(truth, scores), outlier_auroc(truth, scores), seconds
 
 
 def cell(seeds: list[Figures]) -> str:
