@@ -9,11 +9,15 @@ The axes are turned at random, so that e lies in no direction rather than in ano
 something of standard deviation `_DEVIATION`, and is taken to be less than `_SURE` times that. Of rounding errors that
 are independent fewer than one in 10^15 are larger.
 
+To turn all of C axes costs as much as C points do, so they are turned as a table of a by b of them, the rows by one
+matrix and the columns by another: every new axis has a part of every old one all the same.
+
 Where the last principal axes carry little they are left out. What is left of a vector on them enters by its length
 alone, as one more coordinate; by the triangle inequality that can only bring two nearer to each other.
 """
 
 from dataclasses import dataclass
+from math import isqrt
 from typing import Self
 
 import numpy as np
@@ -41,9 +45,10 @@ _FEWEST_POINTS = 2048
 # Screens are tried on so many of the points.
 _TRIED = 128
 # Axes are left out as long as what lies on them is a smaller share of the squared distance to the nearest, if these are
-# more than a quarter of all.
+# more than a quarter of all, and if it saves more than the product with the axes themselves costs in float32.
 _LEFT_OUT = 0.005
 _FEWEST_LEFT_OUT = 0.25
+_INTEGERS_FASTER = 4.0
 # A screen that names too many points for more of those tried is none.
 _MOST_OPEN = 0.5
 
@@ -55,7 +60,8 @@ class Screen:
     Attributes:
         step: of the rounding, in the features' unit.
         origin: float32 `[C]`.
-        axes: float32 `[C, R]`, by which a vector less the origin becomes coordinates.
+        axes: by which a vector less the origin becomes coordinates: one float32 `[C, R]`, or two, `[a, a]` and
+            `[b, b]` with a b = C, for the rows and the columns of the vector as a table `[a, b]`.
         rest: what is taken off the length that is left of a vector on other axes; None where there are no others.
         targets: int8 `[M, F]`: the points' coordinates, negative, and half their squared lengths less `offset` in
             digits.
@@ -66,7 +72,7 @@ class Screen:
 
     step: float
     origin: Floats
-    axes: Floats
+    axes: tuple[Floats, ...]
     rest: float | None
     targets: npt.NDArray[np.int8]
     weights: tuple[int, ...]
@@ -83,9 +89,7 @@ class Screen:
         centred = points - origin
         tried = np.arange(0, count, -(-count // _TRIED))
         distances = _to_nearest_others(centred, tried)
-        axes = _leading_axes(centred, _LEFT_OUT * float(np.median(distances)) ** 2)
-        # In no direction rather than in another.
-        axes = axes @ np.linalg.qr(np.random.default_rng(0).normal(size=2 * axes.shape[1:]))[0]
+        axes = _axes(centred, _LEFT_OUT * float(np.median(distances)) ** 2)
         coordinates, rest = _coordinates(centred, axes)
         step = max(float(np.abs(coordinates).max()) / _LARGEST_POINT, float(np.finfo(np.float32).tiny))
         rounded = np.rint(coordinates / step)
@@ -101,7 +105,7 @@ class Screen:
         return cls(
             step=step,
             origin=origin.astype(np.float32),
-            axes=(axes / step).astype(np.float32),
+            axes=tuple(each.astype(np.float32) for each in (axes[0] / step, *axes[1:])),
             rest=None if rest is None else rest / step,
             targets=np.concatenate([-rounded, digits], axis=1).astype(np.int8),
             weights=weights,
@@ -119,20 +123,33 @@ def _to_nearest_others(points: Doubles, rows: npt.NDArray[np.int64]) -> Doubles:
     return distances
 
 
-def _leading_axes(centred: Doubles, negligible: float) -> Doubles:
-    """Return principal axes `[C, R]`, so many that points have no more than `negligible` of their square elsewhere."""
-    spread, axes = np.linalg.eigh(centred.T @ centred / len(centred))
-    fewest = max(1, len(axes) - int(np.searchsorted(np.cumsum(spread), negligible, side="right")))
-    if fewest > (1 - _FEWEST_LEFT_OUT) * len(axes):
-        return axes
-    return axes[:, -fewest:]
+def _axes(centred: Doubles, negligible: float) -> tuple[Doubles, ...]:
+    """Return `Screen.axes`: all, or so many that points have no more than `negligible` of their square elsewhere."""
+    count, channels = centred.shape
+    spread, principal = np.linalg.eigh(centred.T @ centred / count)
+    fewest = max(1, channels - int(np.searchsorted(np.cumsum(spread), negligible, side="right")))
+    rng = np.random.default_rng(0)
+    left_out = channels - fewest
+    if left_out < _FEWEST_LEFT_OUT * channels or left_out * count < _INTEGERS_FASTER * channels * fewest:
+        rows = max(each for each in range(1, isqrt(channels) + 1) if channels % each == 0)
+        return _turned(rng, rows), _turned(rng, channels // rows)
+    return (principal[:, -fewest:] @ _turned(rng, fewest),)
 
 
-def _coordinates(centred: Doubles, axes: Doubles) -> tuple[Doubles, float | None]:
+def _turned(rng: np.random.Generator, size: int) -> Doubles:
+    """Return a random orthogonal matrix."""
+    turned: Doubles = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    return turned
+
+
+def _coordinates(centred: Doubles, axes: tuple[Doubles, ...]) -> tuple[Doubles, float | None]:
     """Return vectors on axes, and as one more coordinate how long they are on all others, less the mean of that."""
-    coordinates: Doubles = centred @ axes
-    if axes.shape[0] == axes.shape[1]:
-        return coordinates, None
+    if len(axes) == 2:
+        rows, columns = axes
+        tables = centred.reshape(-1, len(rows), len(columns))
+        turned: Doubles = (rows @ tables @ columns).reshape(centred.shape)
+        return turned, None
+    coordinates = centred @ axes[0]
     left = np.square(centred).sum(axis=1) - np.square(coordinates).sum(axis=1)
     lengths = np.sqrt(np.maximum(left, 0))
     rest = float(lengths.mean())

@@ -182,9 +182,12 @@ def _where(graph: Graph, true: str) -> tuple[str, str]:
 def _coordinates(graph: Graph, queries: str, screen: Screen) -> str:
     """Return queries as the screen's coordinates `[Q, R]`, in steps."""
     centred = graph.add("Sub", queries, graph.number(screen.origin))
-    leading = graph.add("MatMul", centred, graph.number(screen.axes))
     if screen.rest is None:
-        return leading
+        rows, columns = screen.axes
+        tables = graph.reshape(centred, -1, len(rows), len(columns))
+        turned = graph.add("MatMul", tables, graph.number(columns))
+        return graph.reshape(graph.add("MatMul", graph.number(rows), turned), -1, len(rows) * len(columns))
+    leading = graph.add("MatMul", centred, graph.number(screen.axes[0]))
     steps = graph.add("Div", centred, graph.number(screen.step))
     squares = [graph.add("ReduceSumSquare", each, graph.whole([1])) for each in (steps, leading)]
     left = graph.add("Sqrt", graph.add("Relu", graph.add("Sub", *squares)))
