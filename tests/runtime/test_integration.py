@@ -1,6 +1,7 @@
 """The examples for integrators are run as they stand in the manual, where nothing of PatchSieve is there."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -64,12 +65,25 @@ def test_node(exported, fitted, every_kind, tmp_path):
         subprocess.run(npm, check=True, capture_output=True)
     program = CACHE / "judge.js"
     program.write_text(block("javascript", "onnxruntime-node"))
+    judges_as_the_model_does(["node", program, exported], fitted, every_kind, tmp_path)
+
+
+@pytest.mark.slow
+def test_cpp(exported, fitted, every_kind, tmp_path):
+    (tmp_path / "judge.cpp").write_text(block("cpp", "openvino"))
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    commands = block("bash", "g++")
+    subprocess.run(["bash", "-e", "-c", commands], cwd=tmp_path, env=environment, check=True)
+    judges_as_the_model_does([tmp_path / "judge", exported], fitted, every_kind, tmp_path)
+
+
+def judges_as_the_model_does(command, fitted, every_kind, folder):
     images = read_images(every_kind)
     expected = fitted.predict(images)
     for number, record in enumerate(images):
-        Image.fromarray(decode(record)).save(tmp_path / "part.ppm")
-        command = ["node", program, exported, tmp_path / "part.ppm"]
-        said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        Image.fromarray(decode(record)).save(folder / "part.ppm")
+        done = subprocess.run([*command, folder / "part.ppm"], check=True, capture_output=True, text=True)
+        said = json.loads(done.stdout)
         assert said["score"] == pytest.approx(float(expected.scores[number]), rel=1e-3)
         assert said["verdict"] == expected.verdicts[number]
         assert said["highest"] == pytest.approx(float(np.max(expected.maps[number])), rel=1e-2)
