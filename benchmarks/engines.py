@@ -1,13 +1,16 @@
 """One model on every engine, beside anomalib's PatchCore and beside the bare backbone, at an equal bank.
 
     python benchmarks/engines.py --peers CACHE --data DATA/cookies
+    python benchmarks/engines.py --peers CACHE --data DATA/cookies --backbone resnet18 --bank 10000
 
 The first run makes an environment below CACHE with anomalib and this PatchSieve; see `benchmarks/kernels.py`.
-PatchCore with a random bank is fitted on images of DATA, exported, and run on torch, ONNX Runtime and
-OpenVINO; anomalib's Patchcore gets the same bank and a backbone of the same kind, and is run on torch and by
-its OpenVINO inferencer. All start from one decoded image, uint8, and end with score and map. Weights are
-random: only time is measured. All have the same threads and run in turns; a ratio is the median over pairs,
-its range behind it.
+For each backbone and size of the bank PatchCore is fitted on images of DATA, exported, and run on torch,
+ONNX Runtime and OpenVINO; anomalib's Patchcore gets the same bank and a backbone of the same kind, and
+is run on torch and by its OpenVINO inferencer. All start from one decoded image, uint8, and end with score
+and map. Weights are random: only time is measured. All have the same threads and run in turns; a ratio is
+the median over pairs, its range behind it. The last table has a line for each case: the fastest of our
+engines by the fastest bare backbone, and how many times as long anomalib takes as ONNX Runtime with our
+graph.
 
 anomalib's inferencer is timed as it comes, which is in bfloat16 where the processor has it, and in float32,
 as all others but those called bfloat16.
@@ -19,6 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -39,6 +43,27 @@ LAYERS = {
     "efficientnet_lite0": ("blocks.2", "blocks.4"),
 }
 FRAME = (224, 224)
+# 1639 is 1 % of the patches of 209 images, PatchCore's usual share of a category of MVTec AD.
+BANKS = (1000, 1639, 5000, 10_000)
+
+
+@dataclass
+class Case:
+    """One line of the last table, as far as it is known.
+
+    Attributes:
+        name: backbone, bank and batch.
+        ours: the fastest of our engines, with milliseconds.
+        bare: the fastest bare backbone, with milliseconds.
+        share: ours by bare.
+        peers: how many times as long each peer takes as our graph on ONNX Runtime.
+    """
+
+    name: str
+    ours: str
+    bare: str
+    share: str
+    peers: dict[str, float]
 
 
 def main() -> None:
@@ -48,8 +73,12 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(arguments.threads)
-    with tempfile.TemporaryDirectory() as folder:
-        run(arguments, Path(folder))
+    cases = []
+    for backbone in arguments.backbone:
+        for size in arguments.bank:
+            with tempfile.TemporaryDirectory() as folder:
+                cases += run(arguments, backbone, size, Path(folder))
+    summarise(cases)
 
 
 def parse() -> argparse.Namespace:
@@ -58,24 +87,24 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--peers", type=Path, required=True, help="folder that keeps the peers' environment")
     parser.add_argument("--data", type=Path, required=True, help="a folder of images")
-    parser.add_argument("--backbone", choices=tuple(LAYERS), default="wide_resnet50_2")
-    parser.add_argument("--bank", type=int, default=10_000)
+    parser.add_argument("--backbone", nargs="+", choices=tuple(LAYERS), default=tuple(LAYERS))
+    parser.add_argument("--bank", nargs="+", type=int, default=BANKS, help="patches in the bank")
     parser.add_argument("--batch", type=int, default=8, help="images of a call where throughput is measured")
     parser.add_argument("--pairs", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="the same for all contenders")
     return parser.parse_args()
 
 
-def run(arguments: argparse.Namespace, folder: Path) -> None:
+def run(arguments: argparse.Namespace, backbone: str, size: int, folder: Path) -> list[Case]:
     from patchsieve.images import decode, read_images
     from patchsieve.runtime import load_exported
     from patchsieve.runtime.export import export_model
 
     images = read_images(arguments.data)
     train = images.train
-    train = train.with_records(list(train)[: 2 + arguments.bank // 600])
-    single = fitted(arguments, train, "float32")
-    half = fitted(arguments, train, "bfloat16")
+    train = train.with_records(list(train)[: 2 + size // 600])
+    single = fitted(backbone, size, train, "float32")
+    half = fitted(backbone, size, train, "bfloat16")
     exports = {to: export_model(single, folder / to, to=to).folder for to in ("onnx", "openvino")}
     engines = {
         "ONNX Runtime": load_exported(exports["onnx"], threads=arguments.threads).engine.run,
@@ -83,11 +112,10 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
     }
     image = decode(images.test[0])
     bank = single.bank_.features
-    print(
-        f"{arguments.backbone}, bank {tuple(bank.shape)}, image {image.shape[1]} x {image.shape[0]}, "
-        f"{arguments.threads} threads\n"
-    )
-    anomalib = peers(arguments, bank, folder, image.shape[:2])
+    title = f"{backbone}, bank {tuple(bank.shape)}"
+    print(f"\n{title}, image {image.shape[1]} x {image.shape[0]}, {arguments.threads} threads")
+    anomalib = peers(backbone, arguments.threads, bank, folder, image.shape[:2])
+    cases = []
     for count in (1, arguments.batch):
         batch = np.stack([image] * count)
         whole = [Contender(name, partial(engine, batch)) for name, engine in engines.items()]
@@ -95,19 +123,48 @@ def run(arguments: argparse.Namespace, folder: Path) -> None:
             Contender("torch", partial(single.predict, list(batch))),
             Contender("torch, bfloat16", partial(half.predict, list(batch))),
         ]
-        compare(f"batch {count}, beside anomalib", whole, [made(batch) for made in anomalib], arguments.pairs)
-        against_bare(single, half, whole, count, arguments)
+        others = [made(batch) for made in anomalib]
+        compare(f"batch {count}, beside anomalib", whole, others, arguments.pairs)
+        bare = bare_backbones(single, half, count, arguments.threads)
+        best, ours = against_bare(count, bare, whole, arguments.pairs)
+        cases.append(
+            Case(
+                f"{backbone} | {size} | {count}",
+                in_milliseconds(ours),
+                in_milliseconds(best),
+                spread(ours.ratios),
+                {peer.name: median(peer.ratios) for peer in others},
+            )
+        )
+    return cases
 
 
-def fitted(arguments: argparse.Namespace, train: Any, precision: str) -> Any:
+def in_milliseconds(contender: Contender) -> str:
+    return f"{1000 * median(contender.seconds):.3g} {contender.name}"
+
+
+def spread(ratios: list[float]) -> str:
+    return f"{median(ratios):.3g} ({min(ratios):.3g} to {max(ratios):.3g})"
+
+
+def summarise(cases: list[Case]) -> None:
+    peers = list(cases[0].peers)
+    print(f"\n| backbone | bank | batch | ours, ms | bare, ms | ours / bare | {' | '.join(peers)} |")
+    print("| --- " * (6 + len(peers)) + "|")
+    for case in cases:
+        ratios = " | ".join(f"{case.peers[peer]:.3g}" for peer in peers)
+        print(f"| {case.name} | {case.ours} | {case.bare} | {case.share} | {ratios} |")
+
+
+def fitted(backbone: str, size: int, train: Any, precision: str) -> Any:
     from patchsieve.detectors import PatchCore
 
     return PatchCore(
-        backbone=f"timm:{arguments.backbone}@random",
-        layers=LAYERS[arguments.backbone],
+        backbone=f"timm:{backbone}@random",
+        layers=LAYERS[backbone],
         coreset="random",
         coreset_ratio=1.0,
-        bank_size=arguments.bank,
+        bank_size=size,
         folds=2,
         precision=precision,
         device="cpu",
@@ -115,7 +172,7 @@ def fitted(arguments: argparse.Namespace, train: Any, precision: str) -> Any:
 
 
 def peers(
-    arguments: argparse.Namespace, bank: Any, folder: Path, size: tuple[int, int]
+    backbone: str, threads: int, bank: Any, folder: Path, size: tuple[int, int]
 ) -> list[Callable[[Images], Contender]]:
     """Return what makes anomalib's contenders for a batch of images."""
     import torch
@@ -123,8 +180,8 @@ def peers(
     from anomalib.models import Patchcore
 
     model = Patchcore(
-        backbone=arguments.backbone,
-        layers=list(LAYERS[arguments.backbone]),
+        backbone=backbone,
+        layers=list(LAYERS[backbone]),
         pre_trained=False,
         pre_processor=Patchcore.configure_pre_processor((256, 256), FRAME),
     ).eval()
@@ -133,7 +190,7 @@ def peers(
     fixed = {"dynamic_axes": {}, "dynamic_shapes": None}
     with redirect_stdout(sys.stderr):
         path = model.to_openvino(folder / "anomalib", input_size=size, onnx_kwargs=fixed)
-    own: dict[str, Any] = {"INFERENCE_NUM_THREADS": arguments.threads}
+    own: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads}
     inferencers = {
         "anomalib OpenVINO inferencer": OpenVINOInferencer(path, device="CPU", config=own),
         "anomalib OpenVINO inferencer, float32": OpenVINOInferencer(
@@ -168,27 +225,27 @@ def compare(title: str, whole: list[Contender], others: list[Contender], pairs: 
 
 
 def against_bare(
-    single: Any, half: Any, whole: list[Contender], count: int, arguments: argparse.Namespace
-) -> None:
-    """Print what each engine takes from image to map, by the forward pass of the bare backbone on each."""
-    bare = bare_backbones(single, half, count, arguments.threads)
-    shares: dict[str, list[str]] = {}
-    for one in bare:
-        for contender in whole:
-            contender.ratios.clear()
-        interleave(one, whole, max(3, arguments.pairs // 2))
-        shares[one.name] = [
-            f"| {contender.name} | {median(contender.seconds):.4g} | {median(contender.ratios):.3g} "
-            f"({min(contender.ratios):.3g} to {max(contender.ratios):.3g}) |"
-            for contender in whole
-        ]
+    count: int, bare: list[Contender], whole: list[Contender], pairs: int
+) -> tuple[Contender, Contender]:
+    """Print what each engine takes from image to map by the fastest bare backbone.
+
+    Return that one, and the fastest engine with its ratios.
+    """
+    first, *more = bare
+    interleave(first, more, pairs)
     best = min(bare, key=lambda one: median(one.seconds))
-    print(f"\nbatch {count}, from image to map by the bare backbone; the fastest is that of {best.name}\n")
-    print("| backbone alone | median s |\n| --- | --- |")
+    for contender in whole:
+        contender.ratios.clear()
+    interleave(best, whole, pairs)
+    print(f"\nbatch {count}, from image to map by the bare backbone; the fastest is that of {best.name}")
+    print("\n| backbone alone | median s |\n| --- | --- |")
     for one in bare:
         print(f"| {one.name} | {median(one.seconds):.4g} |")
     print("\n| from image to map | median s | by the fastest backbone |\n| --- | --- | --- |")
-    print("\n".join(shares[best.name]), flush=True)
+    for contender in whole:
+        ratios = spread(contender.ratios)
+        print(f"| {contender.name} | {median(contender.seconds):.4g} | {ratios} |", flush=True)
+    return best, min(whole, key=lambda one: median(one.ratios))
 
 
 def bare_backbones(single: Any, half: Any, count: int, threads: int) -> list[Contender]:
