@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -126,3 +126,24 @@ def patchsieve(
         return Finished(int(ended.value.code or 0), *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def timm() -> Any:
+    """The timm library, also where torchvision was built for another torch than the one installed.
+
+    Torchvision registers shapes for two compiled operators while it is imported, and fails where they are
+    missing. No network used here calls them, so declaring them is enough.
+    """
+    import torch
+
+    try:
+        import torchvision  # noqa: F401
+    except RuntimeError:
+        for name in ("nms", "qnms"):
+            torch.library.define(
+                f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
+    import timm
+
+    return timm

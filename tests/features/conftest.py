@@ -1,35 +1,14 @@
-"""What the tests of this room share: one small extractor, small photographs, and a timm that can be imported."""
+"""What the tests of this room share: one small extractor, and small photographs."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from patchsieve.features import FeatureExtractor, make_extractor
 from patchsieve.images import ImageSet, read_images
-
-OPERATORS = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-
-
-@pytest.fixture(scope="session")
-def timm() -> Any:
-    """The timm library, also where torchvision was built for another torch than the one installed.
-
-    Torchvision registers shapes for two compiled operators while it is imported, and fails where they are
-    missing. No network used here calls them, so declaring them is enough.
-    """
-    try:
-        import torchvision  # noqa: F401
-    except RuntimeError:
-        for name in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{name}", OPERATORS)
-    import timm
-
-    return timm
 
 
 @pytest.fixture(scope="session")

@@ -81,8 +81,13 @@ def nearest_by_pull(graph: Graph, patches: str, points: Floats, pulls: Floats) -
 
 def vector_norm(graph: Graph, vectors: str, axis: int, *, keepdims: bool = False) -> str:
     """Return Euclidean lengths along an axis."""
-    squares = graph.add("ReduceSumSquare", vectors, graph.whole([axis]), keepdims=int(keepdims))
-    return graph.add("Sqrt", squares)
+    return graph.add("Sqrt", _squared_norm(graph, vectors, axis, keepdims=keepdims))
+
+
+def _squared_norm(graph: Graph, vectors: str, axis: int = 1, *, keepdims: bool = True) -> str:
+    """Return squared lengths along an axis; two nodes that are twice as fast on ONNX Runtime as the one for it."""
+    squares = graph.add("Mul", vectors, vectors)
+    return graph.add("ReduceSum", squares, graph.whole([axis]), keepdims=int(keepdims))
 
 
 def _nearest(graph: Graph, queries: str, points: Floats) -> Found:
@@ -168,7 +173,7 @@ def _highest_bound(graph: Graph, distances: str, rounded: str, errors: Sequence[
     squares = graph.add("Mul", steps, graph.add("Add", steps, slope))
     squares = graph.add("Add", squares, graph.add("Mul", moved, moved))
     # Bounds are half of the squares, less half of that of the query and the offset.
-    own = graph.add("ReduceSumSquare", rounded, graph.whole([1]), keepdims=1)
+    own = _squared_norm(graph, rounded)
     halves = graph.add("Mul", graph.add("Sub", squares, own), graph.number(0.5))
     return graph.add("Sub", halves, graph.number(screen.offset))
 
@@ -189,7 +194,7 @@ def _coordinates(graph: Graph, queries: str, screen: Screen) -> str:
         return graph.reshape(graph.add("MatMul", graph.number(rows), turned), -1, len(rows) * len(columns))
     leading = graph.add("MatMul", centred, graph.number(screen.axes[0]))
     steps = graph.add("Div", centred, graph.number(screen.step))
-    squares = [graph.add("ReduceSumSquare", each, graph.whole([1])) for each in (steps, leading)]
+    squares = [_squared_norm(graph, each) for each in (steps, leading)]
     left = graph.add("Sqrt", graph.add("Relu", graph.add("Sub", *squares)))
     return graph.add("Concat", leading, graph.add("Sub", left, graph.number(screen.rest)), axis=1)
 
@@ -236,7 +241,7 @@ def _half_squares(graph: Graph, queries: str, points: Floats, strengths: Doubles
     far = np.zeros((-len(targets) % _GROUP, targets.shape[1]))
     far[:, -1] = _FAR
     about = graph.add("Sub", queries, graph.number(origin))
-    own = graph.add("Mul", graph.number(0.5), graph.add("ReduceSumSquare", about, graph.whole([1])))
+    own = graph.add("Mul", graph.number(0.5), _squared_norm(graph, about))
     extended = _with_columns(graph, graph.add("Concat", about, own, axis=1), [1.0])
     return graph.add("MatMul", extended, graph.number(np.concatenate([targets, far]).T))
 
