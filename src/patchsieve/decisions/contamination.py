@@ -98,9 +98,8 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
 def good_by_lower_scores(scores: Floats) -> GoodScores | None:
     """Fit the distribution of good scores to the lower four fifths; of the others it counts only that they are higher.
 
-    However far up defective images lie, they drag the fit no farther than as many good ones at the 80 % quantile would.
-    The lower scores show the middle, the spread and how lopsided good scores are, so a long tail is foretold where it
-    begins early.
+    However far up defective images lie, they count for no more than that they are above the 80 % quantile. The lower
+    scores show the middle, the spread and how lopsided good scores are, so that a long tail is foretold where it begins.
 
     Args:
         scores: float64 `[N]`, ascending, above 0.
