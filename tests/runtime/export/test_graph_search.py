@@ -90,7 +90,7 @@ def test_nobody_is_nearer_than_a_radius(count):
 def screens(monkeypatch):
     """Banks as small as these are screened, too."""
     monkeypatch.setattr(screening, "_FEWEST_NUMBERS", 0)
-    monkeypatch.setattr(screening, "_FEWEST_POINTS", 0)
+    monkeypatch.setattr(screening, "_MEASURED", 0)
 
 
 def spread(rng, count, fade):
@@ -134,7 +134,7 @@ def test_equal_points_and_small_banks_have_no_screen(monkeypatch):
     points = np.random.default_rng(5).normal(size=(500, CHANNELS)).astype(np.float32)
     assert Screen.of(points) is None
     monkeypatch.setattr(screening, "_FEWEST_NUMBERS", 0)
-    monkeypatch.setattr(screening, "_FEWEST_POINTS", 0)
+    monkeypatch.setattr(screening, "_MEASURED", 0)
     assert Screen.of(points) is not None
     # All are as near as the nearest.
     assert Screen.of(np.zeros((1000, CHANNELS), np.float32)) is None
