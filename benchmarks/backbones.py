@@ -20,6 +20,7 @@ from torch import nn
 
 from patchsieve.features import Backbone, make_backbone
 from speed.pairs import Contender, interleave
+from speed.peers import declare_torchvision
 
 BACKBONES = "efficientnet_lite0,efficientnet_lite1,efficientnet_lite2,timm:wide_resnet50_2@random"
 HEADER = (
@@ -40,6 +41,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if "timm:" in arguments.backbones:
+        declare_torchvision()
     print(HEADER)
     print("| --- " * 9 + "|")
     for name in arguments.backbones.split(","):
