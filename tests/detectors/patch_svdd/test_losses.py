@@ -102,3 +102,15 @@ def test_the_loss_is_that_of_both_sizes_with_lambda() -> None:
     assert totals[1] - totals[0] == pytest.approx(near, rel=1e-3)
     assert totals[2] - totals[0] == pytest.approx(3 * near, rel=1e-3)
     assert totals[0] == pytest.approx(2 * np.log(8), rel=0.2)
+
+
+def test_a_network_sees_something_before_it_is_trained() -> None:
+    """Of surfaces of little contrast, too: where the vectors of all patches are alike, nothing is learnt for long."""
+    with seeded(0):
+        network = PatchNetwork(16)
+    faint = 0.1 * torch.randn(4, 3, 128, 128, generator=torch.Generator().manual_seed(0)) - 0.5
+    with torch.no_grad():
+        small = network.encoder.small_patches(faint)
+        large = network.encoder.large_patches(small)
+    assert small.std(dim=(0, 2, 3)).median() > 0.02
+    assert large.std(dim=(0, 2, 3)).median() > 0.02

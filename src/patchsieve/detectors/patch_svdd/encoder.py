@@ -11,7 +11,7 @@ SMALL, LARGE = 32, 64
 STEP = 2
 _WIDTHS = (3, 32, 64, 128, 128, 64, 32, 32)
 _JOINED = 128
-_SLOPE = 0.1
+SLOPE = 0.1
 
 
 class HierarchicalEncoder(nn.Module):
@@ -45,7 +45,7 @@ class HierarchicalEncoder(nn.Module):
         """
         maps = images
         for index, convolution in enumerate(self.small):
-            maps = convolution(maps if index == 0 else functional.leaky_relu(maps, _SLOPE))
+            maps = convolution(maps if index == 0 else functional.leaky_relu(maps, SLOPE))
         return maps.tanh()
 
     def large_patches(self, small: torch.Tensor, step: int = STEP) -> torch.Tensor:
@@ -55,5 +55,5 @@ class HierarchicalEncoder(nn.Module):
             float32 `[B, D, H - 32 / step, W - 32 / step]`, as far apart.
         """
         quarters = functional.conv2d(small, self.join.weight, self.join.bias, dilation=SMALL // step)
-        joined: torch.Tensor = self.project(functional.leaky_relu(quarters, _SLOPE))
+        joined: torch.Tensor = self.project(functional.leaky_relu(quarters, SLOPE))
         return joined.tanh()

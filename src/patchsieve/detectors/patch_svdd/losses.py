@@ -4,10 +4,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from patchsieve.detectors.patch_svdd.encoder import SLOPE
+
 # The eight neighbours, (down, right), in the order of the classes.
 DIRECTIONS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 _HIDDEN = 128
-_SLOPE = 0.1
 
 
 def svdd_loss(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -27,9 +28,9 @@ class PositionClassifier(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(dims, _HIDDEN),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(SLOPE),
             nn.Linear(_HIDDEN, _HIDDEN),
-            nn.LeakyReLU(_SLOPE),
+            nn.LeakyReLU(SLOPE),
             nn.Linear(_HIDDEN, len(DIRECTIONS)),
         )
 
