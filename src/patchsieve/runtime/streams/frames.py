@@ -193,10 +193,9 @@ class Camera:
         pause, gone = _FIRST_PAUSE, False
         while not self._stop.is_set():
             capture = _opened(self._cv2, self._device)
-            if capture is not None and isinstance(self._device, str):
-                # What has no end has a number below 0 here.
-                self._recorded = max(0, int(capture.get(self._cv2.CAP_PROP_FRAME_COUNT)))
-            if self._recorded:
+            # A stream has a number of frames below 0 here, and a camera none.
+            if capture is not None and (frames := int(capture.get(self._cv2.CAP_PROP_FRAME_COUNT))) > 0:
+                self._recorded = frames
                 capture.release()
                 return
             if capture is not None and capture.grab():
