@@ -193,11 +193,12 @@ class Camera:
         pause, gone = _FIRST_PAUSE, False
         while not self._stop.is_set():
             capture = _opened(self._cv2, self._device)
-            # A stream has a number of frames below 0 here, and a camera none.
-            if capture is not None and (frames := int(capture.get(self._cv2.CAP_PROP_FRAME_COUNT))) > 0:
-                self._recorded = frames
-                capture.release()
-                return
+            if capture is not None and isinstance(self._device, str):
+                # What has no end has a number below 0 here.
+                self._recorded = max(0, int(capture.get(self._cv2.CAP_PROP_FRAME_COUNT)))
+                if self._recorded:
+                    capture.release()
+                    return
             if capture is not None and capture.grab():
                 if gone:
                     self._tell(f"{self.address} sends frames again")
