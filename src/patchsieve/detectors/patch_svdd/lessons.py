@@ -40,7 +40,8 @@ class PatchNetwork(nn.Module):
                 # After torch's own start each layer passes on 0.6 of what it gets: behind eight of them all patches
                 # are alike, and on surfaces of little contrast hundreds of steps went by before any direction was told.
                 nn.init.kaiming_normal_(layer.weight, a=SLOPE, nonlinearity="leaky_relu")
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 class ViewLessons:
