@@ -13,7 +13,8 @@ import pytest
 
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.runtime.streams import frames
-from patchsieve.runtime.streams.frames import Every, label_of, without_password
+from patchsieve.runtime.streams.addresses import device_of, label_of, without_password
+from patchsieve.runtime.streams.frames import Every
 
 RATE, COUNT = 10, 45
 
@@ -230,9 +231,9 @@ def test_every_that_is_none_is_refused(text):
 def test_a_password_comes_from_the_environment(monkeypatch):
     monkeypatch.setenv("PATCHSIEVE_CAMERA_USER", "line7")
     monkeypatch.setenv("PATCHSIEVE_CAMERA_PASSWORD", "a/b@c")
-    assert frames._device("rtsp://10.0.0.7/a") == "rtsp://line7:a%2Fb%40c@10.0.0.7/a"
-    assert frames._device("rtsp://me:own@10.0.0.7/a") == "rtsp://me:own@10.0.0.7/a"
-    assert frames._device("camera:1") == 1
+    assert device_of("rtsp://10.0.0.7/a") == "rtsp://line7:a%2Fb%40c@10.0.0.7/a"
+    assert device_of("rtsp://me:own@10.0.0.7/a") == "rtsp://me:own@10.0.0.7/a"
+    assert device_of("camera:1") == 1
 
 
 def test_addresses_are_shown_without_passwords():

@@ -1,7 +1,6 @@
 """Frames of video files and cameras, through OpenCV."""
 
 import math
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,19 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import numpy as np
 
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.images.collection import Pixels
+from patchsieve.runtime.streams.addresses import device_of, label_of, without_password
 from patchsieve.runtime.streams.arrivals import Arrival
 from patchsieve.runtime.streams.journal import Journal
 from patchsieve.runtime.streams.reading import absolute, signature_of
-
-CAMERA = "camera:"
-USER_VARIABLE = "PATCHSIEVE_CAMERA_USER"
-PASSWORD_VARIABLE = "PATCHSIEVE_CAMERA_PASSWORD"
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _TIMEOUT_MS = 10_000
@@ -155,7 +150,7 @@ class Camera:
     pause = 0.02
 
     def __init__(self, address: str, every: Every, tell: Callable[[str], None]) -> None:
-        self._device = _device(address)
+        self._device = device_of(address)
         self.address, self._label = without_password(address), label_of(address)
         self._every = every
         self._tell = tell
@@ -248,39 +243,6 @@ class Camera:
                     self._tell(f"{self.address} is faster than the model: frames are dropped; see --every")
                 self.dropped += 1
             self._waiting.append(arrival)
-
-
-def without_password(address: str) -> str:
-    """Return an address that can be shown."""
-    parts = urlsplit(address)
-    if parts.username is None:
-        return address
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def label_of(address: str) -> str:
-    """Return a name for an address that can be a folder's: "camera-0", "10.0.0.7-stream1"."""
-    shown = without_password(address).split("://")[-1].split("?")[0]
-    return "".join(
-        character if character.isalnum() or character in ".-_" else "-" for character in shown
-    ).strip("-.")
-
-
-def _device(address: str) -> int | str:
-    if not address.startswith(CAMERA):
-        return _with_password(address)
-    number = address.removeprefix(CAMERA)
-    if not number.isdecimal():
-        raise ConfigError(f"{address} names no camera: give a number such as camera:0")
-    return int(number)
-
-
-def _with_password(address: str) -> str:
-    user, parts = os.environ.get(USER_VARIABLE), urlsplit(address)
-    if user is None or parts.username is not None:
-        return address
-    secret = f"{quote(user, safe='')}:{quote(os.environ.get(PASSWORD_VARIABLE, ''), safe='')}"
-    return parts._replace(netloc=f"{secret}@{parts.netloc}").geturl()
 
 
 def _cv2() -> Any:

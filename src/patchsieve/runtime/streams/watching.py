@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.runtime.streams.addresses import CAMERA, without_password
 from patchsieve.runtime.streams.arrivals import Source
 from patchsieve.runtime.streams.database import Database
 from patchsieve.runtime.streams.delivery import Delivery, Sink
 from patchsieve.runtime.streams.folder import FolderSource
-from patchsieve.runtime.streams.frames import CAMERA, Camera, Every, VideoFile, without_password
+from patchsieve.runtime.streams.frames import Camera, Every, VideoFile
 from patchsieve.runtime.streams.journal import Journal
 from patchsieve.runtime.streams.mqtt import MqttTopic
 from patchsieve.runtime.streams.scoring import Outcome, Scorer
