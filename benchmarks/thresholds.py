@@ -5,13 +5,17 @@
 
 Without DATA by simulation: scores of good images are drawn from distributions whose tail is known, `--shares` of
 the images are defective and score 1.5 to 4 times the median good one. With DATA (folders in the MVTec AD layout) on
-real images: the good ones of a set are split at random into halves, one to fit (with so many defective images beside them
-that they are the same shares), one to count false alarms. These are few, so that the achieved rate itself is uncertain: an end of
-the interval counts as kept where the count is within what a beta-binomial distribution allows for it.
+real images: the good ones of a set are split at random into halves, one to fit, with so many defective images beside
+them that they are the same shares, and one to count false alarms. These are few, so that the achieved rate itself is
+uncertain: an end of the interval counts as kept where the count is within what a beta-binomial distribution allows.
 
 A row: what was asked for, the achieved rate (median, and 5 % to 95 % of all fits), the mean upper end of the interval,
 the share of fits whose rate is not above it (95 % is promised); of clean rows the same when the images are known to be
 clean, and the share inside the interval (90 % is promised); and the contamination that was estimated.
+
+On real images a second table has the median recall of defective images that were not learnt from: at the threshold; at
+the one of a set that is said to be clean, whether it is or not; and at the one that has the rate asked for on the
+unseen good images.
 """
 
 import argparse
@@ -26,7 +30,7 @@ from scipy import stats
 
 from patchsieve.decisions import ScoreTail
 from patchsieve.detectors import SoftPatch
-from patchsieve.features import embed_cached
+from patchsieve.features import PatchFeatures, embed_cached
 from patchsieve.images import read_images
 from patchsieve.progress import SILENT
 
@@ -37,6 +41,8 @@ FAMILIES = {
     "Fréchet": stats.invweibull(8),
 }
 DEFECTIVE = (1.5, 4.0)
+# By kind of scores, share of defective images, number of images and rate asked for: the figures of each fit.
+Found = dict[tuple[str, float, int, float], list[tuple[float, ...]]]
 
 
 @dataclass(frozen=True)
@@ -47,25 +53,41 @@ class Draw:
     share: float
     scores: np.ndarray
     achieved: Callable[[float], float]
-    counted: int | None = None
+    unseen: "Unseen | None" = None
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Scores of real images that were not learnt from."""
+
+    good: np.ndarray
+    defective: np.ndarray
+
+    def recalls(self, *thresholds: float) -> list[float]:
+        return [share_above(self.defective, each) for each in thresholds]
 
 
 def main() -> None:
     arguments = parse()
     rates = [float(rate) for rate in arguments.rates.split(",")]
     draws = real(arguments) if arguments.data else simulated(arguments)
-    found: dict[tuple[str, float, int, float], list[tuple[float, ...]]] = {}
+    found: Found = {}
+    recalls: Found = {}
     for draw in draws:
-        tail = ScoreTail.of(draw.scores)
-        clean = ScoreTail.of(draw.scores, clean=True) if not draw.share else None
+        tail, clean = (ScoreTail.of(draw.scores, clean=clean) for clean in (False, True))
         for rate in rates:
-            usual = tail.threshold(rate)
+            cell = draw.kind, draw.share, len(draw.scores), rate
+            usual, known = tail.threshold(rate), clean.threshold(rate)
             row = [draw.achieved(usual.threshold), usual.high, usual.contamination, kept(draw, tail, rate)[1]]
-            if clean is not None:
-                known = clean.threshold(rate)
+            if not draw.share:
                 row += [draw.achieved(known.threshold), known.high, all(kept(draw, clean, rate))]
-            found.setdefault((draw.kind, draw.share, len(draw.scores), rate), []).append(tuple(row))
+            found.setdefault(cell, []).append(tuple(row))
+            if draw.unseen is not None:
+                best = float(np.quantile(draw.unseen.good, 1 - rate))
+                recall = draw.unseen.recalls(usual.threshold, known.threshold, best)
+                recalls.setdefault(cell, []).append((*recall, draw.achieved(known.threshold)))
     table(found)
+    recall_table(recalls)
     if arguments.plot:
         plot(found, arguments.plot)
 
@@ -74,14 +96,15 @@ def kept(draw: Draw, tail: ScoreTail, rate: float) -> tuple[bool, bool]:
     """Return whether the lower and the upper end of the interval are kept."""
     found = tail.threshold(rate)
     achieved = draw.achieved(found.threshold)
-    if draw.counted is None:
+    if draw.unseen is None:
         return found.low <= achieved, achieved <= found.high
     above, images = tail.sifted.count_above(found.threshold), tail.sifted.images
     if not tail.sifted.decisive:
         above, images = (tail.sifted.scores > found.threshold).sum(), len(draw.scores)
-    most = stats.betabinom.ppf(0.95, draw.counted, above + 1, images - above)
-    least = stats.betabinom.ppf(0.05, draw.counted, above, images - above + 1) if above > 0 else 0
-    count = round(achieved * draw.counted)
+    counted = len(draw.unseen.good)
+    most = stats.betabinom.ppf(0.95, counted, above + 1, images - above)
+    least = stats.betabinom.ppf(0.05, counted, above, images - above + 1) if above > 0 else 0
+    count = round(achieved * counted)
     return count >= least, count <= most
 
 
@@ -124,28 +147,27 @@ def real(arguments: argparse.Namespace) -> Iterator[Draw]:
             rng = np.random.default_rng(repeat)
             order, defects = rng.permutation(good), rng.permutation(bad)
             half = len(order) // 2
-            test = features.take(np.sort(order[half:]))
             for share in map(float, arguments.shares.split(",")):
                 noise = round(half * share / (1 - share))
                 chosen = features.take(np.sort(np.concatenate([order[:half], defects[:noise]])))
                 model = SoftPatch(bank_size=arguments.bank_size, seed=repeat)
                 model.learn(chosen)
                 scores, _ = model.out_of_sample(chosen, SILENT)
-                unseen = np.concatenate([model.score(batch)[0].numpy() for batch in test.batches(16)])
-                yield Draw(
-                    name,
-                    share,
-                    scores,
-                    partial(share_above, unseen),
-                    len(unseen),
+                unseen = Unseen(
+                    scored(model, features.take(order[half:])), scored(model, features.take(defects[noise:]))
                 )
+                yield Draw(name, share, scores, partial(share_above, unseen.good), unseen)
+
+
+def scored(model: SoftPatch, features: PatchFeatures) -> np.ndarray:
+    return np.concatenate([model.score(batch)[0].numpy() for batch in features.batches(16)])
 
 
 def share_above(scores: np.ndarray, threshold: float) -> float:
     return float((scores > threshold).mean())
 
 
-def table(found: dict[tuple[str, float, int, float], list[tuple[float, ...]]]) -> None:
+def table(found: Found) -> None:
     print(
         "scores | defective | images | asked % | achieved % (5 % .. 95 %) | upper end % | below it | estimated | "
         "known to be clean: achieved % (5 % .. 95 %) | upper end % | inside"
@@ -161,12 +183,25 @@ def table(found: dict[tuple[str, float, int, float], list[tuple[float, ...]]]) -
         )
 
 
+def recall_table(recalls: Found) -> None:
+    if recalls:
+        print(
+            "\nscores | defective | asked % | recall | said to be clean: recall | false alarms % | best recall"
+        )
+        print("--- | --- | --- | --- | --- | --- | ---")
+    for (kind, share, _, rate), rows in recalls.items():
+        usual, clean, best, alarms = np.median(rows, axis=0)
+        print(
+            f"{kind} | {share:g} | {100 * rate:g} | {usual:.2f} | {clean:.2f} | {100 * alarms:.2f} | {best:.2f}"
+        )
+
+
 def spread(rates: np.ndarray) -> str:
     low, middle, high = 100 * np.quantile(rates, [0.05, 0.5, 0.95])
     return f"{middle:.2f} ({low:.2f} .. {high:.2f})"
 
 
-def plot(found: dict[tuple[str, float, int, float], list[tuple[float, ...]]], path: Path) -> None:
+def plot(found: Found, path: Path) -> None:
     """Draw achieved against asked-for rates, and the upper ends of the intervals."""
     import matplotlib
 
