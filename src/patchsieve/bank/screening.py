@@ -84,15 +84,17 @@ class Targets:
         factors: `[M', F]` in the screen's type, M' being M rounded up to whole blocks by targets far from everything.
         largest: no vector is longer.
         worst_error: rounding moved no vector farther.
+        left_out: int64 `[K]`, those that count as far from everything; None for none.
     """
 
     factors: torch.Tensor
     largest: torch.Tensor
     worst_error: torch.Tensor
+    left_out: torch.Tensor | None = None
 
     def without(self, rows: torch.Tensor) -> "Targets":
-        """Return them with some, int64 `[K]`, far from everything."""
-        return replace(self, factors=self.factors.index_copy(0, rows, far_targets(self.factors[rows])))
+        """Return them with some more, int64 `[K]`, far from everything. The factors are shared."""
+        return replace(self, left_out=rows if self.left_out is None else torch.cat([self.left_out, rows]))
 
 
 class Screen:
@@ -153,6 +155,8 @@ class Bounds:
     def __init__(self, targets: Targets, queries: Encoded) -> None:
         self._targets, self._queries = targets, queries
         products = targets.factors @ queries.factors.T
+        if targets.left_out is not None:
+            products.index_fill_(0, targets.left_out, torch.finfo(products.dtype).max)
         self._keys = products.view(_INTEGERS[products.dtype]).view(-1, _BLOCK, products.shape[1])
         self._lowest = self._keys.amin(dim=1)
         self._dtype = products.dtype
