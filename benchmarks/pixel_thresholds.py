@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from accuracy import contaminated
 from patchsieve.detectors import SoftPatch
 from patchsieve.detectors.maps import highest
+from patchsieve.detectors.presenting import smoother
 from patchsieve.evaluation import best_f1_threshold, evaluate, outlining
 from patchsieve.features import embed_cached
-from patchsieve.images import ImageRecord, ImageSet, read_images
+from patchsieve.images import ImageRecord, ImageSet, inject_noise, read_images
 
 RULES = ("best", "quarter", "half", "score")
 
@@ -62,13 +62,14 @@ def spread(records: list[ImageRecord], most: int) -> list[ImageRecord]:
 
 def row(images: ImageSet, condition: str, arguments: argparse.Namespace) -> list[tuple[float, float]]:
     """Return F1 and threshold for each of `RULES`."""
-    train, test = contaminated(images, condition, 0.1, 0)
+    noisy, _ = inject_noise(images, 0.1 if condition == "overlap" else 0.0, overlap="same", seed=0)
+    train, test = ([record for record in noisy if record.split == split] for split in ("train", "test"))
     model = SoftPatch()
     extractor = model.make_extractor()
     model.fit(embed_cached(extractor, images.with_records(train), arguments.cache))
     evaluation = evaluate(model, images.with_records(test))
     maps = model.training_.patch_maps
-    peaks = highest(maps, model._smoother(maps))
+    peaks = highest(maps, smoother(model, maps))
     thresholds = (
         best_f1_threshold(evaluation),
         model.pixel_threshold_,

@@ -99,7 +99,7 @@ def good_by_lower_scores(scores: Floats) -> GoodScores | None:
     """Fit the distribution of good scores to the lower four fifths; of the others it counts only that they are higher.
 
     However far up defective images lie, they count for no more than that they are above the 80 % quantile. The lower
-    scores show the middle, the spread and how lopsided good scores are, so that a long tail is foretold where it begins.
+    scores show the middle, the spread and how lopsided good scores are: a long tail is foretold where it begins.
 
     Args:
         scores: float64 `[N]`, ascending, above 0.
