@@ -1,5 +1,7 @@
 """Convolutions with their activation against the same in float64."""
 
+import pickle
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,3 +61,9 @@ def test_the_images_are_left_as_they_were() -> None:
     before = images.clone()
     FusedConvolution(nn.Conv2d(4, 4, 1).requires_grad_(False), relu6=True)(images)
     assert torch.equal(images, before)
+
+
+def test_it_can_be_sent_to_another_process() -> None:
+    there = FusedConvolution(nn.Conv2d(4, 4, 1).requires_grad_(False), relu6=True)
+    images = torch.randn(1, 4, 5, 5, generator=torch.Generator().manual_seed(2))
+    assert torch.equal(pickle.loads(pickle.dumps(there))(images), there(images))

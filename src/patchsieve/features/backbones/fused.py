@@ -1,5 +1,7 @@
 """A convolution and the activation behind it in one pass over memory."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -30,8 +32,17 @@ class FusedConvolution(nn.Module):
         super().__init__()
         self._convolution = convolution
         self._relu6 = relu6
-        # No buffer: such a tensor can neither be moved to a GPU nor be written into a graph.
+        # No buffer: such a tensor can neither be moved to a GPU nor be written into a graph or a file.
         self._packed = (_packed(convolution),) if _FUSED else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is made anew where it is sent to: another process, with Ray another machine."""
+        return {**self.__dict__, "_packed": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Pack the weights again."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._packed = (_packed(self._convolution),) if _FUSED else None
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Run `[B, C, h, w]`; the result is a new tensor."""
@@ -56,7 +67,7 @@ class FusedConvolution(nn.Module):
 
 def _packed(convolution: nn.Conv2d) -> torch.Tensor:
     weight: torch.Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(
-        convolution.weight.detach().to_mkldnn(),
+        convolution.weight.detach().cpu().to_mkldnn(),
         list(convolution.padding),
         list(convolution.stride),
         list(convolution.dilation),
