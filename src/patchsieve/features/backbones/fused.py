@@ -33,7 +33,7 @@ class FusedConvolution(nn.Module):
         self._convolution = convolution
         self._relu6 = relu6
         # No buffer: such a tensor can neither be moved to a GPU nor be written into a graph or a file.
-        self._packed = (_packed(convolution),) if _FUSED else None
+        self._packed = _packed(convolution)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what is made anew where it is sent to: another process, with Ray another machine."""
@@ -42,7 +42,7 @@ class FusedConvolution(nn.Module):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Pack the weights again."""
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self._packed = (_packed(self._convolution),) if _FUSED else None
+        self._packed = _packed(self._convolution)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Run `[B, C, h, w]`; the result is a new tensor."""
@@ -65,7 +65,10 @@ class FusedConvolution(nn.Module):
         return fused
 
 
-def _packed(convolution: nn.Conv2d) -> torch.Tensor:
+def _packed(convolution: nn.Conv2d) -> tuple[torch.Tensor] | None:
+    """Return the weights as oneDNN reads them, None where torch has it not."""
+    if not _FUSED:
+        return None
     weight: torch.Tensor = torch._C._nn.mkldnn_reorder_conv2d_weight(
         convolution.weight.detach().cpu().to_mkldnn(),
         list(convolution.padding),
@@ -73,4 +76,4 @@ def _packed(convolution: nn.Conv2d) -> torch.Tensor:
         list(convolution.dilation),
         convolution.groups,
     )
-    return weight
+    return (weight,)
