@@ -100,7 +100,10 @@ def test_gaussian_is_the_mahalanobis_distance(shape: tuple[int, int, int, int], 
     )
 
 
-@pytest.mark.parametrize(("images", "channels"), [(9, 10), (10, 10), (11, 10), (5, 60), (60, 5)])
+@pytest.mark.parametrize(
+    ("images", "channels"),
+    [(9, 10), (10, 10), (11, 10), (5, 60), (60, 5), (64, 64), (70, 65), (200, 128), (300, 200), (150, 200)],
+)
 def test_gaussian_is_the_same_with_fewer_and_with_more_images_than_channels(
     images: int, channels: int
 ) -> None:

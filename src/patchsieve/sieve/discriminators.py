@@ -25,6 +25,8 @@ REFERENCES = 2000
 # Float64 that the Gaussian works on at a time, on a CPU: it stays in the caches. Larger blocks of memory would be given
 # back to the system after every step and cleared again for the next.
 _DOUBLE_BYTES = 2**20
+# Channels that are factorised at a time: the rest of the work is products, which are several times as fast.
+_FACTORISED = 64
 
 
 class ByPosition(Protocol):
@@ -101,9 +103,7 @@ class Gaussian:
     def _primal(self, centred: torch.Tensor) -> torch.Tensor:
         covariance = centred.transpose(1, 2) @ centred / (centred.shape[1] - 1)
         covariance.diagonal(dim1=1, dim2=2).add_(self.eps)
-        factor = torch.linalg.cholesky(covariance)
-        whitened: torch.Tensor = torch.linalg.solve_triangular(factor, centred.transpose(1, 2), upper=False)
-        return whitened.square().sum(dim=1)
+        return _squared_mahalanobis(covariance, centred.transpose(1, 2))
 
     def _dual(self, centred: torch.Tensor) -> torch.Tensor:
         scale = centred.shape[1] - 1
@@ -112,6 +112,24 @@ class Gaussian:
         regular.diagonal(dim1=1, dim2=2).add_(scale * self.eps)
         solved = torch.cholesky_solve(gram, torch.linalg.cholesky(regular))
         return scale * solved.diagonal(dim1=1, dim2=2)
+
+
+def _squared_mahalanobis(covariance: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """Return the squared lengths `[P, N]` of centred vectors `[P, C, N]` under covariances `[P, C, C]`.
+
+    Some channels at a time: their own distance, then what is left of the others once these are known (the conditional
+    Gaussian: its mean taken off the vectors, its covariance the Schur complement).
+    """
+    squared = vectors.new_zeros(vectors.shape[0], vectors.shape[2])
+    while covariance.shape[1]:
+        now, later = slice(0, _FACTORISED), slice(_FACTORISED, None)
+        factor = torch.linalg.cholesky(covariance[:, now, now])
+        whitened = torch.linalg.solve_triangular(factor, vectors[:, now], upper=False)
+        squared += whitened.square().sum(dim=1)
+        shared = torch.linalg.solve_triangular(factor, covariance[:, now, later], upper=False).transpose(1, 2)
+        vectors = torch.baddbmm(vectors[:, later], shared, whitened, alpha=-1)
+        covariance = torch.baddbmm(covariance[:, later, later], shared, shared.transpose(1, 2), alpha=-1)
+    return squared
 
 
 @dataclass(frozen=True)

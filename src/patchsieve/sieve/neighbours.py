@@ -14,8 +14,9 @@ from patchsieve.fastproducts import NORM_COLUMNS, fast_dtype, in_columns, summat
 # Candidates measured beyond k: with fewer, rounding leaves many undecided; more cost more than they decide.
 _SPARE = 3
 _MORE = 4
-# Working memory of one product; small enough for the processor's caches.
+# Working memory of one product and of the candidates measured together; small enough for the processor's caches.
 _PRODUCT_BYTES = 4 * 2**20
+_MEASURED_BYTES = 2**20
 
 
 def neighbours_by_position(
@@ -150,13 +151,18 @@ class _Block:
         offsets: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return distances and columns of the k nearest among the candidates `columns` `[Q, c]`, nearest first."""
-        offsets = self._offsets if offsets is None else offsets
-        found = self._others.index_select(0, (columns + offsets[:, None]).flatten())
-        differences = found.view(*columns.shape, -1).sub_(queries[:, None])
-        distances = torch.linalg.vector_norm(differences, dim=2)
+        places = columns + (self._offsets if offsets is None else offsets)[:, None]
+        few = max(1, _MEASURED_BYTES // (4 * columns.shape[1] * queries.shape[1]))
+        parts = zip(torch.split(places, few), torch.split(queries, few), strict=True)
+        distances = torch.cat([self._distances(*part) for part in parts])
         distances.masked_fill_(columns == own[:, None], torch.inf)
         nearest = distances.topk(k, dim=1, largest=False)
         return nearest.values, columns.gather(1, nearest.indices)
+
+    def _distances(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        found = self._others.index_select(0, places.flatten()).view(*places.shape, -1)
+        distances: torch.Tensor = torch.linalg.vector_norm(found.sub_(queries[:, None]), dim=2)
+        return distances
 
     def _undecided(
         self, keys: torch.Tensor, wanted: int, farthest: torch.Tensor, slack: torch.Tensor
