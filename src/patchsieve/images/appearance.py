@@ -101,9 +101,11 @@ def _ratio(above: float, below: float) -> float:
 def _laplacian_variance(luma: npt.NDArray[np.float32]) -> float:
     if min(luma.shape) < 3:
         return 0.0
-    inner = luma[1:-1, 1:-1]
-    around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
-    return float((around - 4 * inner).var())
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1]
+    laplacian += luma[1:-1, :-2]
+    laplacian += luma[1:-1, 2:]
+    laplacian -= 4 * luma[1:-1, 1:-1]
+    return float(laplacian.var())
 
 
 def _centre(luma: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -113,14 +115,17 @@ def _centre(luma: npt.NDArray[np.float32]) -> tuple[float, float]:
     grey = Image.fromarray((255 * luma).round().clip(0, 255).astype(np.uint8))
     smooth = grey.filter(ImageFilter.GaussianBlur(_SMOOTH_SHARE * max(luma.shape)))
     values = np.asarray(smooth, dtype=np.float32)
-    upright, level = (_squared_steps(values, axis).sum(axis=1 - axis, dtype=np.float64) for axis in (1, 0))
-    return _mean_place(upright), _mean_place(level)
+    return _mean_place(_squared_steps(values)), _mean_place(_squared_steps(values.T))
 
 
-def _squared_steps(values: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
-    steps = np.diff(values, axis=axis) ** 2
+def _squared_steps(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return for each column but the last the sum of its squared steps to the next."""
+    steps = np.diff(values, axis=1)
+    np.square(steps, out=steps)
     # One grey level is rounding, and there is much of it where a picture is plain.
-    return np.where(steps > 1, steps, np.float32(0))
+    steps *= steps > 1
+    sums: npt.NDArray[np.float64] = steps.sum(axis=0).astype(np.float64)
+    return sums
 
 
 def _mean_place(edges: npt.NDArray[np.float64]) -> float:
