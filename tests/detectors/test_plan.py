@@ -9,7 +9,7 @@ import pytest
 from patchsieve.detectors import Denoised, Detector, Ensemble, PaDiM, PatchCore, SoftPatch
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.plan import plan_fit
-from patchsieve.features import FeatureExtractor
+from patchsieve.features import FeatureExtractor, make_extractor
 
 Photographs = Callable[..., Path]
 
@@ -66,6 +66,15 @@ def test_it_grows_with_the_images_and_says_when_they_do_not_fit(extractor: Featu
     assert 0 < small.available <= psutil.virtual_memory().total
     assert small.fits == (small.peak <= min(small.budget, small.available))
     assert not large.fits
+
+
+def test_large_images_on_their_way_are_in_it() -> None:
+    working = []
+    for side in (256, 1536):
+        extractor = make_extractor(backbone="efficientnet_lite0", image_size=side, crop=None, device="cpu")
+        working.append(dict(plan_fit(PatchCore(), extractor, 2).stages)["libraries and working memory"])
+    # The pixels of one image of the larger frame, twice as floats, and the widest layer of the network.
+    assert working[1] - working[0] > 1536 * 1536 * 2 * 3 * 4 + 768 * 768 * 96 * 4
 
 
 def test_the_time_is_that_of_a_forward_pass_for_each_image(extractor: FeatureExtractor) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from patchsieve.errors import BrokenImageError, ConfigError, ImagesError
 from patchsieve.features import (
+    Backbone,
     FeatureExtractor,
     PatchAggregation,
     choose_device,
@@ -42,6 +44,44 @@ def test_every_image_stands_in_its_place_whatever_the_batch(
     for index in (0, 5, 10):
         alone = extractor.forward(extractor.preprocessing(decode(images[index]))[None])
         assert_same(whole.features.tensor()[index], alone[0])
+
+
+def test_of_large_images_fewer_go_together_and_their_features_stay_the_same(
+    extractor: FeatureExtractor, folder: Folder
+) -> None:
+    frame = replace(extractor.preprocessing, image_size=(1024, 768))
+    large, small = (
+        replace(extractor, preprocessing=each, batch_size=16) for each in (frame, extractor.preprocessing)
+    )
+    seen: list[int] = []
+
+    def count(images: torch.Tensor) -> list[torch.Tensor]:
+        seen.append(len(images))
+        return extractor.backbone(images)
+
+    assert small.images_at_once == 16
+    assert 1 <= large.images_at_once < 16
+    assert large.working_bytes > small.working_bytes
+    images = folder(5)
+    spied = replace(large, backbone=cast(Backbone, Spied(extractor.backbone, count)))
+    whole = spied.embed(images)
+    # The first is empty, to learn the shapes.
+    assert seen == [1] * 6
+    alone = extractor.backbone(large.preprocessing(decode(images[4]))[None])
+    assert_same(whole.features.tensor()[4], extractor.aggregation(alone)[0])
+
+
+class Spied:
+    """A backbone whose forward passes are another's."""
+
+    def __init__(self, backbone: Backbone, forward: Callable[[torch.Tensor], list[torch.Tensor]]) -> None:
+        self._backbone, self._forward = backbone, forward
+
+    def __call__(self, images: torch.Tensor) -> list[torch.Tensor]:
+        return self._forward(images)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backbone, name)
 
 
 def test_sizes_and_times_belong_to_the_images(extractor: FeatureExtractor, folder: Folder) -> None:

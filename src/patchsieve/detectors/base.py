@@ -274,9 +274,7 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         if not found:
             raise ImagesError(f"there are no images to score in {found.root}")
         extractor = self.extractor_
-        # A batch alone is scored by all threads. Of many small ones each has a thread, which saves them the waiting.
-        side_by_side = extractor.one_thread_each and len(found) > extractor.images_at_once
-        ahead = extractor.batches_ahead if side_by_side else 0
+        ahead = extractor.scored_ahead(len(found))
         for part in map_ahead(partial(scored, self), batches, extractor.device, ahead):
             yield replace(part, **judged)
 

@@ -12,8 +12,6 @@ from patchsieve.detectors.budget import FIXED_BYTES, PATCH_BYTES
 from patchsieve.features import FeatureExtractor, Tiling
 
 _FLOAT = 4
-# Batches at a time: one is used while the next is made.
-_IN_WORK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,8 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
     in_memory = budget.keeps(embedding_bytes)
     resident = embedding_bytes if in_memory else 0
     stages = [
-        ("libraries and working memory", FIXED_BYTES + _beyond_fixed(extractor)),
+        # Half of what is fixed is for images on their way; large ones take more.
+        ("libraries and working memory", FIXED_BYTES + max(0, extractor.working_bytes - FIXED_BYTES // 2)),
         ("embeddings", resident),
         ("outlier scores and maps", PATCH_BYTES * patches),
     ]
@@ -102,16 +101,6 @@ def plan_fit(detector: Detector, extractor: FeatureExtractor, images: int) -> Pl
         embedding_seconds=images * _seconds_per_image(extractor, images),
         tiling=extractor.tiling,
     )
-
-
-def _beyond_fixed(extractor: FeatureExtractor) -> int:
-    """Return what tiled images in work take beyond their share of `FIXED_BYTES`; large ones are more than that."""
-    if extractor.tiling is None:
-        return 0
-    height, width = extractor.preprocessing.frame
-    # Its pixels as floats and once more normalised; its features in layers, side by side and in order.
-    each = 2 * 3 * _FLOAT * height * width + 3 * extractor.image_bytes
-    return max(0, _IN_WORK * extractor.images_at_once * each - FIXED_BYTES // 2)
 
 
 def _seconds_per_image(extractor: FeatureExtractor, images: int) -> float:

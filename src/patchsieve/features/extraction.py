@@ -29,8 +29,16 @@ from patchsieve.progress import SILENT, Progress, staged
 # Images decoded ahead of the backbone, beside the batch that it works on. Threads, not processes: Pillow and torch
 # let go of the interpreter while they decode and resize, and nothing has to be copied to where the model is.
 _DECODING_THREADS = min(8, os.cpu_count() or 1)
-# Images that one thread takes through the backbone at a time: what lies between its layers should stay in the caches.
+# Images that one thread takes through the backbone at a time, and their pixels: what lies between its layers should
+# stay in the caches.
 _BLOCK_IMAGES = 4
+_BLOCK_PIXELS = 4 * 256 * 256
+# What the widest layers of the usual networks, one after the other, hold for each pixel of an image.
+_PIXEL_BYTES = 256
+# Of images so large that a batch would take more than this before and after the backbone, fewer go together.
+_BATCH_BYTES = 256 * 2**20
+# Batches at a time: one is used while the next is made.
+_IN_WORK = 2
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,42 @@ class FeatureExtractor:
 
     @cached_property
     def images_at_once(self) -> int:
-        """How many images go through the backbones together: of tiled ones no more than `batch_size` tiles are."""
-        return min(max(1, each.batch_size // each._pieces) for each in (self, *self.others))
+        """How many images go through the backbones together: `batch_size`, fewer of tiled and of large ones."""
+        parts = (self, *self.others)
+        return min(
+            _BATCH_BYTES // self._bytes_each or 1, *(each.batch_size // each._pieces or 1 for each in parts)
+        )
+
+    @property
+    def working_bytes(self) -> int:
+        """About what images on their way take: before, between and after the layers of the backbones."""
+        between = max(each._between_bytes for each in (self, *self.others))
+        return _IN_WORK * self.images_at_once * self._bytes_each + between
+
+    @property
+    def _bytes_each(self) -> int:
+        """What an image takes: its pixels as floats and once more normalised; its layers, side by side and in order."""
+        pixels = sum(prod(each.preprocessing.frame) for each in (self, *self.others))
+        return 2 * 3 * 4 * pixels + 3 * self.image_bytes
+
+    @property
+    def _between_bytes(self) -> int:
+        together = self._block * torch.get_num_threads() if self._apart else self.batch_size
+        return _PIXEL_BYTES * self._piece_pixels * together
+
+    @property
+    def _piece_pixels(self) -> int:
+        return prod(self.tile or self.preprocessing.frame)
+
+    @property
+    def _apart(self) -> bool:
+        """Whether each thread takes images of its own through the backbone."""
+        return self.backbone.concurrent and self.device.type == "cpu"
+
+    @property
+    def _block(self) -> int:
+        """How many images, or tiles, one thread takes through the backbone at a time."""
+        return min(_BLOCK_IMAGES, _BLOCK_PIXELS // self._piece_pixels or 1)
 
     @cached_property
     def tiling(self) -> Tiling | None:
@@ -130,17 +172,17 @@ class FeatureExtractor:
 
     def start(self, batch: torch.Tensor, *, aside: bool) -> Callable[[], torch.Tensor]:
         """Start the forward pass, beside other work or not, and return what waits for its features."""
-        apart = self.backbone.concurrent and self.device.type == "cpu"
+        apart = self._apart
         tiling = self.tiling
         if tiling is not None:
-            most = min(self.batch_size, _BLOCK_IMAGES) if apart else self.batch_size
+            most = min(self.batch_size, self._block) if apart else self.batch_size
             tiles = tiling.views(batch)
             some = [tiles[first : first + most] for first in range(0, len(tiles), most)]
             if not apart:
                 return lambda: self._stitched(tiling, [self._of_tiles(block) for block in some])
             layers = start_blocks(self._of_tiles, some, self.device, aside=aside)
             return lambda: self._stitched(tiling, layers())
-        blocks = torch.split(batch, _BLOCK_IMAGES if apart else len(batch))
+        blocks = torch.split(batch, self._block if apart else len(batch))
         done = start_blocks(self._forward, blocks, self.device, aside=aside and apart)
         return lambda: torch.cat(done())
 
@@ -230,7 +272,7 @@ class FeatureExtractor:
             at_once = self.images_at_once
             try:
                 while True:
-                    while len(running) <= self.batches_ahead:
+                    while len(running) <= self._batches_ahead:
                         for record in islice(records, 2 * at_once - len(waiting)):
                             waiting.append((record, pool.submit(self._prepare, record, measure)))
                         if not waiting:
@@ -249,17 +291,25 @@ class FeatureExtractor:
                 for _, future in waiting:
                     future.cancel()
 
-    @property
-    def batches_ahead(self) -> int:
-        """How many batches are worked on while one is used: as many as it takes to give every thread work."""
-        if self.device.type != "cpu" or not self.backbone.concurrent:
-            return 0
-        return torch.get_num_threads() if self.one_thread_each else 1
+    def scored_ahead(self, images: int) -> int:
+        """Return how many batches of so many images are best scored while one is used, each by one thread.
+
+        A batch alone, or a large one, is scored by all threads: 0. Many small ones have a thread each, which saves them
+        the waiting for one another.
+        """
+        return self._batches_ahead if self._one_thread_each and images > self.images_at_once else 0
 
     @property
-    def one_thread_each(self) -> bool:
+    def _batches_ahead(self) -> int:
+        """How many batches are worked on while one is used: as many as it takes to give every thread work."""
+        if not self._apart:
+            return 0
+        return torch.get_num_threads() if self._one_thread_each else 1
+
+    @property
+    def _one_thread_each(self) -> bool:
         """Whether a batch is no more than one thread works on at a time."""
-        return self.images_at_once * self._pieces <= _BLOCK_IMAGES
+        return self.images_at_once * self._pieces <= self._block
 
     def _prepare(self, record: ImageRecord, measure: bool) -> "Decoded":
         pixels = decode(record)
