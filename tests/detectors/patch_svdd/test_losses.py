@@ -3,11 +3,20 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from patchsieve.detectors.patch_svdd.lessons import PatchNetwork, ViewLessons, views
-from patchsieve.detectors.patch_svdd.losses import DIRECTIONS, NeighbourPairs, PositionClassifier, svdd_loss
-from patchsieve.detectors.trained import generator, seeded
+from patchsieve.detectors.patch_svdd.light import evened
+from patchsieve.detectors.patch_svdd.losses import (
+    DIRECTIONS,
+    NeighbourPairs,
+    PositionClassifier,
+    svdd_loss,
+    volume_loss,
+)
+from patchsieve.detectors.trained import Schedule, generator, seeded, train
 from patchsieve.features import PatchFeatures
+from patchsieve.progress import SILENT
 
 
 def test_the_svdd_loss_is_the_mean_distance_of_near_patches() -> None:
@@ -71,20 +80,26 @@ def test_neighbours_lie_where_they_are_said_to(side: int, grid: tuple[int, int])
 
 
 def test_views_are_one_place_moved_a_little() -> None:
-    """On a slope the difference of the colours says how far the second view is moved."""
-    rows, columns = torch.meshgrid(torch.arange(144.0), torch.arange(160.0), indexing="ij")
-    slope = torch.stack([rows, columns, rows], dim=2)[None]
-    one, other = views(PatchFeatures(slope), 40, torch.Generator().manual_seed(0))
-    assert one.shape == other.shape == (40, 3, 128, 128)
-    moved = (other - one).mean(dim=(2, 3)).round()
-    assert (moved[:, :2].abs() <= 2).all()
-    assert (moved[:, :2] != 0).any(dim=1).all()
+    """Both are found in the picture as it is in even light, and nowhere else; what is left is the noise."""
+    pixels = torch.rand(1, 144, 160, 3, generator=torch.Generator().manual_seed(0))
+    picture = evened(pixels.permute(0, 3, 1, 2))
+    parts = functional.unfold(picture, 128).view(3, 128, 128, 17 * 33)
+    pairs = views(PatchFeatures(pixels), 40, torch.Generator().manual_seed(0))
+    places = []
+    for views_of_one in pairs:
+        assert views_of_one.shape == (40, 3, 128, 128)
+        # A few rows are enough to know a place by.
+        apart = (views_of_one[:, :, :4, :, None] - parts[:, :4]).square().mean(dim=(1, 2, 3))
+        noise, place = apart.min(dim=1)
+        assert (noise.sqrt() > 0.03).all()
+        assert (noise.sqrt() < 0.12).all()
+        places.append(torch.stack([place // 33, place % 33], dim=1))
+    moved = places[1] - places[0]
+    assert (moved.abs() <= 2).all()
+    assert (moved != 0).any(dim=1).all()
     assert len(moved.unique(dim=0)) > 10
-    corner = one[:, :2, 0, 0].round()
-    assert (corner >= 2).all()
-    assert (corner <= torch.tensor([144 - 130, 160 - 130])).all()
-    noise = one - one.round()
-    assert 0.04 < noise.std() < 0.07
+    assert (places[0] >= 2).all()
+    assert (places[0] <= torch.tensor([144 - 130, 160 - 130])).all()
 
 
 def test_the_loss_is_that_of_both_sizes_with_lambda() -> None:
@@ -93,7 +108,7 @@ def test_the_loss_is_that_of_both_sizes_with_lambda() -> None:
     pixels = PatchFeatures(torch.rand(3, 144, 144, 3, generator=torch.Generator().manual_seed(0)))
     totals = []
     for weight in (0.0, 1.0, 3.0):
-        lessons = ViewLessons(network, pixels, pixels, batch=2, svdd_weight=weight, seed=0)
+        lessons = ViewLessons(network, pixels, pixels, batch=2, svdd_weight=weight, volume_weight=0, seed=0)
         totals.append(next(iter(lessons.losses(1, generator(0, 0)))).item())
     one, other = views(pixels, 2, generator(0, 0))
     small = [network.encoder.small_patches(view) for view in (one, other)]
@@ -102,6 +117,34 @@ def test_the_loss_is_that_of_both_sizes_with_lambda() -> None:
     assert totals[1] - totals[0] == pytest.approx(near, rel=1e-3)
     assert totals[2] - totals[0] == pytest.approx(3 * near, rel=1e-3)
     assert totals[0] == pytest.approx(2 * np.log(8), rel=0.2)
+
+
+def test_the_volume_is_that_of_the_covariance() -> None:
+    """By its eigenvalues; vectors on a line have the more of it the farther they leave it, alike ones the least."""
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(3, 4, 9, 7)) * np.array([0.5, 0.1, 0.01, 1e-5])[:, None, None]
+    variances = np.linalg.eigvalsh(np.cov(vectors.transpose(1, 0, 2, 3).reshape(4, -1)))
+    found = volume_loss(torch.from_numpy(vectors)).item()
+    assert found == pytest.approx(-np.log(variances + 1e-4).mean())
+    line = torch.linspace(-1, 1, 63, dtype=torch.float64).view(1, 1, 9, 7).expand(1, 4, 9, 7)
+    assert found < volume_loss(line).item() < volume_loss(torch.ones(1, 4, 9, 7, dtype=torch.float64)).item()
+
+
+def test_vectors_stay_apart_where_no_direction_can_be_told() -> None:
+    """On grain that is the same everywhere; without the volume the encoder gives all patches the same vector."""
+    grain = PatchFeatures(torch.randn(3, 144, 144, 3, generator=torch.Generator().manual_seed(0)))
+    deviations = []
+    for weight in (0.0, 0.1):
+        with seeded(0):
+            network = PatchNetwork(8)
+        lessons = ViewLessons(network, grain, grain, batch=1, svdd_weight=0.1, volume_weight=weight, seed=0)
+        schedule = Schedule(epochs=3, steps=10, learning_rate=1e-3, patience=3, seed=0)
+        train(network, lessons, schedule, checkpoint=None, progress=SILENT, title="training")
+        with torch.no_grad():
+            vectors = network.encoder.small_patches(views(grain, 1, generator(0, 1))[0])
+        deviations.append(torch.linalg.eigvalsh(vectors[0].flatten(1).cov()).sqrt())
+    assert deviations[0].max() < 0.01
+    assert deviations[1].min() > 0.1
 
 
 def test_a_network_sees_something_before_it_is_trained() -> None:

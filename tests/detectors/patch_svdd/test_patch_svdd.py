@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from patchsieve.bank import read_container, write_container
 from patchsieve.detectors import PatchSVDD, load
 from patchsieve.detectors.patch_svdd.detector import spread
-from patchsieve.errors import ConfigError, ImagesError
+from patchsieve.detectors.patch_svdd.light import evened
+from patchsieve.errors import ConfigError, ImagesError, ModelFileError
 from patchsieve.features import Embeddings, PatchFeatures
 from patchsieve.progress import Stage
 
@@ -42,20 +44,21 @@ def part(rng: np.random.Generator) -> np.ndarray:
 def test_a_planted_defect_is_found(fitted: PatchSVDD) -> None:
     rng = np.random.default_rng(1)
     images = [part(rng) for _ in range(4)]
-    images[2][30:60, 90:120] = (255, 255, 0)
+    images[2][30:60, 60:90] = (255, 255, 0)
     result = fitted.predict(images)
     assert result.scores.argmax() == 2
     assert result.verdicts[2] == "defect"
     x, y = result.peaks[2]
-    assert 80 < x < 130
-    assert 20 < y < 70
+    # Or as near to it as the light of what surrounds it is evened by it.
+    assert 60 - 32 < x < 90 + 32
+    assert y < 60 + 32
     assert result.maps.shape == (4, 144, 144)
 
 
 def test_the_score_is_the_product_of_the_distances_of_both_sizes(fitted: PatchSVDD) -> None:
     """Patch by patch: encode each alone, measure to every training vector, average over what covers a pixel."""
     pixels = torch.rand(1, 144, 160, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    image = pixels.permute(0, 3, 1, 2)
+    image = evened(pixels.permute(0, 3, 1, 2))
     expected = np.ones((144, 160))
     for bank, size, stride in zip(fitted.banks_, (32, 64), (4, 16), strict=True):
         total, covered = np.zeros((144, 160)), np.zeros((144, 160))
@@ -120,11 +123,23 @@ def test_it_comes_back_from_its_file(fitted: PatchSVDD, tmp_path: Path) -> None:
     assert {name.split(".")[0] for name in fitted._state()} == {"encoder", "bank"}
 
 
+def test_a_file_from_before_light_was_evened_is_not_read_as_one_of_today(
+    fitted: PatchSVDD, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.sieve"
+    fitted.save(path)
+    tensors, header = read_container(path)
+    del header["config"]["volume_weight"]
+    write_container(path, tensors, header)
+    with pytest.raises(ModelFileError, match=r"model\.sieve was fitted by an older PatchSieve.*fit it again"):
+        load(path)
+
+
 def test_training_makes_near_patches_alike_and_directions_known() -> None:
-    """The held-out loss falls: from chance, twice log 8, by what the direction shows on a slope of light."""
-    rows = torch.linspace(-1, 1, 144)
-    slope = torch.stack(torch.meshgrid(rows, rows, indexing="ij"), dim=2)
-    images = torch.cat([slope, slope[..., :1]], dim=2)[None].repeat(3, 1, 1, 1)
+    """The held-out loss falls: from chance, twice log 8, by what the direction shows where stripes become finer."""
+    waves = (torch.linspace(1, 7, 144) ** 2).sin()
+    chirp = torch.stack(torch.meshgrid(waves, waves, indexing="ij"), dim=2)
+    images = torch.cat([chirp, chirp[..., :1]], dim=2)[None].repeat(3, 1, 1, 1)
     before, after = _Loss(), _Loss()
     for loss, epochs, steps in ((before, 1, 1), (after, 3, 10)):
         model = quick(epochs=epochs, epoch_steps=steps, learning_rate=0.003, svdd_weight=0.001)
@@ -193,6 +208,7 @@ def test_an_interrupted_training_goes_on(fitted: PatchSVDD, tmp_path: Path) -> N
     ("settings", "said"),
     [
         ({"svdd_weight": -1.0}, "svdd_weight is -1.0"),
+        ({"volume_weight": float("inf")}, "volume_weight is inf"),
         ({"code_dims": 0}, "code_dims is 0"),
         ({"bank_size": 0}, "bank_size is 0"),
         ({"epochs": 0}, "epochs is 0"),

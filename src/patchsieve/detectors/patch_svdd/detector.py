@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,8 +14,9 @@ from patchsieve.bank import NearestNeighbours
 from patchsieve.detectors.budget import Budget
 from patchsieve.detectors.patch_svdd.encoder import LARGE, SMALL, STEP, HierarchicalEncoder
 from patchsieve.detectors.patch_svdd.lessons import PatchNetwork, ViewLessons
+from patchsieve.detectors.patch_svdd.light import evened
 from patchsieve.detectors.trained import TrainedDetector, seeded, split_images
-from patchsieve.errors import ConfigError
+from patchsieve.errors import ConfigError, ModelFileError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress, staged
 
@@ -31,10 +33,11 @@ class PatchSVDD(TrainedDetector):
     """Patch SVDD (Yi and Yoon, ACCV 2020, arXiv 2006.16067).
 
     It needs no backbone: an encoder f of patches of 32 pixels, and of 64 pixels made of four of those, is trained on
-    the images themselves (see `HierarchicalEncoder`). With p and p' patches a pixel or two apart, and p1 and p2 such
-    that p2 lies next to p1 in direction y of eight, the loss is, for both sizes together (equations 4 to 6),
+    the images themselves (see `HierarchicalEncoder`), in light that was evened (see `evened`). With p and p' patches a
+    pixel or two apart, and p1 and p2 such that p2 lies next to p1 in direction y of eight, the loss is, for both sizes
+    together (equations 4 to 6; the last term is not in the paper, see `volume_loss`),
 
-        L = mean cross-entropy( y, g(f(p1) - f(p2)) )  +  lambda mean |f(p) - f(p')|_2
+        L = mean cross-entropy( y, g(f(p1) - f(p2)) )  +  lambda mean |f(p) - f(p')|_2  -  mu log det cov(f) / D
 
     with g a classifier. A patch's score is the distance of its vector to the nearest one of the training images,
     for patches of 64 pixels every 16 and of 32 every 4; a pixel has the mean score of the patches that it lies in.
@@ -45,6 +48,7 @@ class PatchSVDD(TrainedDetector):
         image_size: both sides multiples of 16, at least 144.
         training_batch: images of one step, with 2401 small and 1089 large pairs of near patches each.
         svdd_weight: lambda.
+        volume_weight: mu.
         code_dims: of the vectors, D.
         bank_size: the most vectors of training patches that are kept of each size, chosen at random; None for all.
         encoder_: the trained encoder.
@@ -60,15 +64,17 @@ class PatchSVDD(TrainedDetector):
     epochs: int = 15
     epoch_steps: int = 16
     training_batch: int = 4
-    svdd_weight: float = 0.001
+    svdd_weight: float = 0.1
+    volume_weight: float = 0.1
     code_dims: int = 64
     bank_size: int | None = 20_000
 
     def check(self) -> None:
         """See `Detector.check`."""
         super().check()
-        if not 0 <= self.svdd_weight < float("inf"):
-            raise ConfigError(f"svdd_weight is {self.svdd_weight}: it must be at least 0")
+        for name in ("svdd_weight", "volume_weight"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ConfigError(f"{name} is {getattr(self, name)}: it must be at least 0")
         if self.code_dims < 1:
             raise ConfigError(f"code_dims is {self.code_dims}: it must be at least 1")
         if self.tile is not None:
@@ -102,6 +108,7 @@ class PatchSVDD(TrainedDetector):
             features.take(held_out),
             batch=self.training_batch,
             svdd_weight=self.svdd_weight,
+            volume_weight=self.volume_weight,
             seed=self.seed,
         )
         self.train(network, lessons, features, progress)
@@ -119,7 +126,7 @@ class PatchSVDD(TrainedDetector):
 
     def _encode(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the vectors of the small and large patches of `[B, h, w, 3]`, each `[B, rows, columns, D]`."""
-        every = self.encoder_.small_patches(features.permute(0, 3, 1, 2))
+        every = self.encoder_.small_patches(evened(features.permute(0, 3, 1, 2)))
         small = every[:, :, :: SMALL_STRIDE // STEP, :: SMALL_STRIDE // STEP]
         quarters = every[:, :, :: LARGE_STRIDE // STEP, :: LARGE_STRIDE // STEP]
         large = self.encoder_.large_patches(quarters, LARGE_STRIDE)
@@ -156,6 +163,22 @@ class PatchSVDD(TrainedDetector):
         weights = {f"encoder.{name}": tensor for name, tensor in self.encoder_.state_dict().items()}
         small, large = (bank.points for bank in self.banks_)
         return {**weights, "bank.small": small, "bank.large": large}
+
+    @classmethod
+    def restored(
+        cls, path: Path | str, tensors: Mapping[str, torch.Tensor], kept: Mapping[str, Any], *, device: str
+    ) -> Self:
+        """See `Detector.restored`.
+
+        Raises:
+            ModelFileError: its encoder saw pixels as they are, as before light was evened.
+        """
+        if "volume_weight" not in kept["config"]:
+            raise ModelFileError(
+                f"{path} was fitted by an older PatchSieve, whose patch_svdd did not even the light before it looked "
+                "at an image: fit it again"
+            )
+        return super().restored(path, tensors, kept, device=device)
 
     def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         # The weights that are drawn are overwritten, and shall change nobody's random numbers.

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from patchsieve.detectors.patch_svdd.encoder import LARGE, SLOPE, SMALL, STEP, HierarchicalEncoder
-from patchsieve.detectors.patch_svdd.losses import NeighbourPairs, PositionClassifier, svdd_loss
+from patchsieve.detectors.patch_svdd.light import evened
+from patchsieve.detectors.patch_svdd.losses import NeighbourPairs, PositionClassifier, svdd_loss, volume_loss
 from patchsieve.detectors.trained import generator
 from patchsieve.features import PatchFeatures
 
@@ -14,8 +15,8 @@ from patchsieve.features import PatchFeatures
 VIEW = 2 * LARGE
 # Two near patches are at most so many pixels apart, down and to the right.
 JITTER = 2
-# Standard deviation of what is added to the colours, which go from -1 to 1: to each channel of a view as a whole, and
-# to each pixel.
+# Standard deviation of what is added to the colours, whose own is 1: to each channel of a view as a whole, and to each
+# pixel.
 _NOISE = 0.04
 # Pairs of neighbours per image and size of patch: vectors of all places are there, and cost nothing more.
 _PAIRS = 256
@@ -53,6 +54,7 @@ class ViewLessons:
         held_out: pixels to judge by.
         batch: images of one step.
         svdd_weight: lambda, of the SVDD loss beside the position loss.
+        volume_weight: mu, of the loss that keeps vectors apart.
         seed: of the views that it is judged by.
     """
 
@@ -64,12 +66,14 @@ class ViewLessons:
         *,
         batch: int,
         svdd_weight: float,
+        volume_weight: float,
         seed: int,
     ) -> None:
         self._network = network
         self._features = features
         self._batch = batch
         self._svdd_weight = svdd_weight
+        self._volume_weight = volume_weight
         self._seed = seed
         self._judged = views(held_out, _JUDGED, generator(seed, _JUDGING))
 
@@ -91,13 +95,15 @@ class ViewLessons:
             first, second = maps.chunk(2)
             grid = (maps.shape[2], maps.shape[3])
             pairs = NeighbourPairs(len(one), grid, side // STEP, _PAIRS, random)
-            position = classifier.loss(first, second, pairs)
-            loss = loss + position + self._svdd_weight * svdd_loss(first, second)
+            loss = loss + classifier.loss(first, second, pairs)
+            loss = (
+                loss + self._svdd_weight * svdd_loss(first, second) + self._volume_weight * volume_loss(maps)
+            )
         return loss
 
 
 def views(features: PatchFeatures, count: int, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw `count` images with a place in each, and look at it twice.
+    """Draw `count` images with a place in each, and look at it twice, in even light.
 
     Args:
         features: pixels `[N, h, w, 3]`, h and w at least 128 + 2 x 2.
@@ -110,7 +116,8 @@ def views(features: PatchFeatures, count: int, random: torch.Generator) -> tuple
     images, height, width, _ = features.shape
     one, other = [], []
     for image in torch.randint(images, (count,), generator=random).tolist():
-        pixels = features.images(image, image + 1)[0].permute(2, 0, 1)
+        # The whole image, so that a patch looks in a view as it does when it is scored.
+        pixels = evened(features.images(image, image + 1).permute(0, 3, 1, 2))[0]
         room = torch.tensor([height, width]) - VIEW - 2 * JITTER + 1
         row, column = (JITTER + (torch.rand(2, generator=random) * room).long()).tolist()
         down, right = _move(random)

@@ -1,4 +1,4 @@
-"""What the encoder is trained by: near patches shall be alike, and shall show which of eight neighbours they are."""
+"""What the encoder is trained by: near patches alike, neighbours told from each other, and no direction left empty."""
 
 import torch
 from torch import nn
@@ -9,12 +9,25 @@ from patchsieve.detectors.patch_svdd.encoder import SLOPE
 # The eight neighbours, (down, right), in the order of the classes.
 DIRECTIONS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 _HIDDEN = 128
+# Added to the variances of vectors, which go from -1 to 1: the volume of vectors that are all alike is finite.
+_LEAST_VARIANCE = 1e-4
 
 
 def svdd_loss(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """Return the mean distance of the vectors of near patches, both `[B, D, H, W]` (equation 4 of the paper)."""
     distances: torch.Tensor = torch.linalg.vector_norm(one - other, dim=1)
     return distances.mean()
+
+
+def volume_loss(vectors: torch.Tensor) -> torch.Tensor:
+    """Return minus the mean logarithm of the variances of vectors `[B, D, H, W]` along their principal axes.
+
+    Where the position is told by one or two numbers, such as how the light falls, or cannot be told at all, as on an
+    even surface, nothing else would keep the encoder from giving all patches vectors on a line, or the same one.
+    """
+    flat = vectors.transpose(0, 1).flatten(1)
+    floor = _LEAST_VARIANCE * torch.eye(len(flat), device=flat.device)
+    return -torch.logdet(torch.cov(flat).reshape(len(flat), -1) + floor) / len(flat)
 
 
 class PositionClassifier(nn.Module):
