@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchsieve.pictures.bench.labels import marks, short_names, spread_out
+from patchsieve.pictures.bench.labels import marks, short_names, spread_out, whiskers
 
 positions = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -50,3 +50,9 @@ def test_neighbours_differ_in_marker_and_dashes_too():
     for one, other in pairwise(styles):
         assert one.marker != other.marker
         assert one.dashes != other.dashes
+
+
+def test_no_bar_of_a_share_leaves_its_range() -> None:
+    below, above = whiskers(np.array([0.5, 0.98, 0.01]), np.array([0.1, 0.05, 0.02]))
+    np.testing.assert_allclose(below, [0.1, 0.05, 0.01])
+    np.testing.assert_allclose(above, [0.1, 0.02, 0.02])

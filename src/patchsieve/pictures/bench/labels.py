@@ -95,3 +95,13 @@ def _cut(text: str, longest: int) -> str:
     # Names of one family differ at their ends.
     head = (longest - 1) // 2
     return f"{text[:head]}…{text[head + 1 - longest :]}"
+
+
+def whiskers(shares: Floats, spread: Floats) -> Floats:
+    """Return how far bars go below and above shares of 0 to 1, `[2, N]`: as far as their spread, and not out of range.
+
+    Args:
+        shares: `[N]`.
+        spread: `[N]`.
+    """
+    return np.stack([np.minimum(spread, shares), np.minimum(spread, 1 - shares)])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from patchsieve.pictures.bench.labels import Mark, spread_out
+from patchsieve.pictures.bench.labels import Mark, spread_out, whiskers
 from patchsieve.pictures.style import GREY
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class Line:
     Attributes:
         name: as its label shows it.
         x: `[N]`, rising.
-        y: `[N]`.
-        spread: `[N]`, half the length of the bar at each point; NaN for none.
+        y: `[N]`, shares of 0 to 1.
+        spread: `[N]`, how far the bar goes to each side of a point, within 0 to 1; NaN for none.
         mark: its colour, marker and dashes.
     """
 
@@ -86,10 +86,8 @@ def draw_panels(
     marked = dict(zip(ticks, names, strict=True))
     early = {line.x[-1]: marked[line.x[-1]] or f"{line.x[-1]:g}" for line in every if line.x[-1] < last}
     right = _RIGHT + (_PLACE if early else 0)
-    y_limits = _limits(
-        [line.y + sign * np.nan_to_num(line.spread) for line in every for sign in (-1, 1)],
-        0.04,
-    )
+    reached = [end for line in every for end in _ends(line)]
+    y_limits = _limits(reached, 0.04)
     top = high
     for panel in panels:
         height = _height(panel)
@@ -107,6 +105,11 @@ def draw_panels(
         _label(axes, panel.lines, height * 72, early)
         top -= height + _BOTTOM
     figure.axes[-1].set_xlabel(across)
+
+
+def _ends(line: Line) -> tuple[Floats, Floats]:
+    below, above = whiskers(line.y, np.nan_to_num(line.spread))
+    return line.y - below, line.y + above
 
 
 def _mark_guessing(axes: Axes, value: float) -> None:
@@ -134,7 +137,7 @@ def _draw(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
             axes.errorbar(
                 line.x[bars],
                 line.y[bars],
-                yerr=line.spread[bars],
+                yerr=whiskers(line.y[bars], line.spread[bars]),
                 fmt="none",
                 ecolor=line.mark.colour,
                 elinewidth=0.8,

@@ -11,7 +11,7 @@ from patchsieve.evaluation.bench import METRICS
 from patchsieve.images import Overlap
 from patchsieve.pictures.bench.board import OVERLAPS, Board, Mean, condition_words
 from patchsieve.pictures.bench.figure import BenchFigure, Table, canvas
-from patchsieve.pictures.bench.labels import Floats, Mark, marks, short_names
+from patchsieve.pictures.bench.labels import Floats, Mark, marks, short_names, whiskers
 from patchsieve.pictures.bench.lines import WIDTH, Line, Panel, draw_panels, panels_height
 from patchsieve.pictures.style import INK
 
@@ -201,9 +201,10 @@ def _bar(axes: Axes, row: float, mean: Mean, words: str, mark: Mark, hatch: str)
         hatch=hatch,
         height=0.86,
     )
+    reach = whiskers(np.array([mean.value]), np.array([mean.spread or 0.0]))
     if mean.spread is not None:
-        axes.errorbar(mean.value, row, xerr=mean.spread, fmt="none", ecolor=INK, elinewidth=0.9, capsize=2)
-    end = max(0.5, mean.value + (mean.spread or 0.0))
+        axes.errorbar(mean.value, row, xerr=reach, fmt="none", ecolor=INK, elinewidth=0.9, capsize=2)
+    end = max(0.5, mean.value + float(reach[1, 0]))
     axes.annotate(f"{mean.value:.3f}  {words}", (end, row), (5, 0), textcoords="offset points", va="center")
 
 
