@@ -24,6 +24,7 @@ from patchsieve.features import FeatureExtractor
 from patchsieve.images import ImageSet, decode, read_images
 from speed.embedding import alone
 from speed.pairs import Contender, interleave
+from speed.peers import declare_torchvision
 from speed.stages import StageTimes
 
 
@@ -38,6 +39,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="of the training set and of the test set; default all")
     parser.add_argument("--pairs", type=int, default=5)
     arguments = parser.parse_args()
+    if arguments.backbone.startswith("timm:"):
+        declare_torchvision()
     settings = {"backbone": arguments.backbone, "precision": arguments.precision}
     images = read_images(arguments.data)
     train, test = (

@@ -5,12 +5,12 @@
 
 The first run makes an environment below CACHE with anomalib and this PatchSieve; see `benchmarks/kernels.py`.
 For each backbone and size of the bank PatchCore is fitted on images of DATA, exported, and run on torch,
-ONNX Runtime and OpenVINO; anomalib's Patchcore gets the same bank and a backbone of the same kind, and
-is run on torch and by its OpenVINO inferencer. All start from one decoded image, uint8, and end with score
-and map. Weights are random: only time is measured. All have the same threads and run in turns; a ratio is
-the median over pairs, its range behind it. The last table has a line for each case: the fastest of our
-engines by the fastest bare backbone, and how many times as long anomalib takes as ONNX Runtime with our
-graph.
+ONNX Runtime and OpenVINO, there also with the backbone in 8-bit integers; anomalib's Patchcore gets the same
+bank and a backbone of the same kind, and is run on torch and by its OpenVINO inferencer. All start from one
+decoded image, uint8, and end with score and map. Weights are random: only time is measured. All have the same
+threads and run in turns, with a rest before each; a ratio is the median over pairs, its range behind it. The
+last tables have a line for each case: the fastest of ours by the fastest bare backbone, and how many times as
+long anomalib takes as the fastest of ours, with floating-point numbers and with 8-bit integers.
 
 anomalib's inferencer is timed as it comes, which is in bfloat16 where the processor has it, and in float32,
 as all others but those called bfloat16.
@@ -43,27 +43,30 @@ LAYERS = {
     "efficientnet_lite0": ("blocks.2", "blocks.4"),
 }
 FRAME = (224, 224)
+INTEGERS = ", int8"
 # 1639 is 1 % of the patches of 209 images, PatchCore's usual share of a category of MVTec AD.
 BANKS = (1000, 1639, 5000, 10_000)
 
 
 @dataclass
 class Case:
-    """One line of the last table, as far as it is known.
+    """One line of the last tables.
 
     Attributes:
         name: backbone, bank and batch.
-        ours: the fastest of our engines, with milliseconds.
-        bare: the fastest bare backbone, with milliseconds.
-        share: ours by bare.
-        peers: how many times as long each peer takes as our graph on ONNX Runtime.
+        ours: the fastest of ours that computes with floating-point numbers, in pairs with the peers.
+        bare: the fastest bare backbone.
+        share: what the fastest of ours takes by that one.
+        integers: the fastest of ours with a backbone in 8-bit integers; None where the export refused it.
+        peers: how many times as long each peer takes as `ours`, and as `integers`.
     """
 
     name: str
     ours: str
     bare: str
     share: str
-    peers: dict[str, float]
+    integers: str | None
+    peers: dict[str, tuple[str, ...]]
 
 
 def main() -> None:
@@ -98,17 +101,15 @@ def parse() -> argparse.Namespace:
 def run(arguments: argparse.Namespace, backbone: str, size: int, folder: Path) -> list[Case]:
     from patchsieve.images import decode, read_images
     from patchsieve.runtime import load_exported
-    from patchsieve.runtime.export import export_model
 
     images = read_images(arguments.data)
     train = images.train
     train = train.with_records(list(train)[: 2 + size // 600])
     single = fitted(backbone, size, train, "float32")
     half = fitted(backbone, size, train, "bfloat16")
-    exports = {to: export_model(single, folder / to, to=to).folder for to in ("onnx", "openvino")}
     engines = {
-        "ONNX Runtime": load_exported(exports["onnx"], threads=arguments.threads).engine.run,
-        "OpenVINO": load_exported(exports["openvino"], threads=arguments.threads).engine.run,
+        name: load_exported(written.folder, threads=arguments.threads).engine.run
+        for name, written in exports(single, folder).items()
     }
     image = decode(images.test[0])
     bank = single.bank_.features
@@ -125,18 +126,50 @@ def run(arguments: argparse.Namespace, backbone: str, size: int, folder: Path) -
         ]
         others = [made(batch) for made in anomalib]
         compare(f"batch {count}, beside anomalib", whole, others, arguments.pairs)
+        integers = [one for one in whole if one.name.endswith(INTEGERS)]
+        floating = [one for one in whole if one not in integers]
+        fast = [fastest(each) for each in (floating, integers) if each]
+        ratios = [beside(one, others, arguments.pairs) for one in fast]
         bare = bare_backbones(single, half, count, arguments.threads)
-        best, ours = against_bare(count, bare, whole, arguments.pairs)
+        best = against_bare(count, bare, floating, arguments.pairs)
         cases.append(
             Case(
                 f"{backbone} | {size} | {count}",
-                in_milliseconds(ours),
+                in_milliseconds(fast[0]),
                 in_milliseconds(best),
-                spread(ours.ratios),
-                {peer.name: median(peer.ratios) for peer in others},
+                spread(fast[0].ratios),
+                in_milliseconds(fast[1]) if integers else None,
+                {other.name: tuple(each[other.name] for each in ratios) for other in others},
             )
         )
     return cases
+
+
+def exports(model: Any, folder: Path) -> dict[str, Any]:
+    """Return what was exported by the name of its contender; the 8-bit ones only where they are allowed."""
+    from patchsieve.errors import PatchSieveError
+    from patchsieve.runtime.export import export_model
+
+    written = {}
+    for name, to in (("ONNX Runtime", "onnx"), ("OpenVINO", "openvino")):
+        written[name] = export_model(model, folder / to, to=to)
+        try:
+            written[name + INTEGERS] = export_model(model, folder / f"{to}-int8", to=to, precision="int8")
+        except PatchSieveError as error:
+            print(f"{name}{INTEGERS}: {error}", file=sys.stderr)
+    return written
+
+
+def fastest(contenders: list[Contender]) -> Contender:
+    return min(contenders, key=lambda one: median(one.seconds))
+
+
+def beside(ours: Contender, others: list[Contender], pairs: int) -> dict[str, str]:
+    """Return how many times as long each of the others takes as ours, in pairs of their own."""
+    for other in others:
+        other.ratios.clear()
+    interleave(ours, others, pairs)
+    return {other.name: spread(other.ratios) for other in others}
 
 
 def in_milliseconds(contender: Contender) -> str:
@@ -148,12 +181,30 @@ def spread(ratios: list[float]) -> str:
 
 
 def summarise(cases: list[Case]) -> None:
+    table(
+        ["backbone", "bank", "batch", "ours, ms", "bare, ms", "ours / bare", "8-bit integers, ms"],
+        [
+            f"{case.name} | {case.ours} | {case.bare} | {case.share} | {case.integers or '-'}"
+            for case in cases
+        ],
+    )
     peers = list(cases[0].peers)
-    print(f"\n| backbone | bank | batch | ours, ms | bare, ms | ours / bare | {' | '.join(peers)} |")
-    print("| --- " * (6 + len(peers)) + "|")
-    for case in cases:
-        ratios = " | ".join(f"{case.peers[peer]:.3g}" for peer in peers)
-        print(f"| {case.name} | {case.ours} | {case.bare} | {case.share} | {ratios} |")
+    for which, title in enumerate(("ours", "ours in 8-bit integers")):
+        table(
+            ["backbone", "bank", "batch", *(f"{peer} / {title}" for peer in peers)],
+            [
+                " | ".join([case.name, *(case.peers[peer][which] for peer in peers)])
+                for case in cases
+                if which == 0 or case.integers
+            ],
+        )
+
+
+def table(columns: list[str], rows: list[str]) -> None:
+    print(f"\n| {' | '.join(columns)} |")
+    print("| --- " * len(columns) + "|")
+    for row in rows:
+        print(f"| {row} |")
 
 
 def fitted(backbone: str, size: int, train: Any, precision: str) -> Any:
@@ -224,16 +275,11 @@ def compare(title: str, whole: list[Contender], others: list[Contender], pairs: 
     print_table(ours, [*more, *others], ratio=f"peer / {ours.name}")
 
 
-def against_bare(
-    count: int, bare: list[Contender], whole: list[Contender], pairs: int
-) -> tuple[Contender, Contender]:
-    """Print what each engine takes from image to map by the fastest bare backbone.
-
-    Return that one, and the fastest engine with its ratios.
-    """
+def against_bare(count: int, bare: list[Contender], whole: list[Contender], pairs: int) -> Contender:
+    """Print what each engine takes from image to map by the fastest bare backbone, and return that one."""
     first, *more = bare
     interleave(first, more, pairs)
-    best = min(bare, key=lambda one: median(one.seconds))
+    best = fastest(bare)
     for contender in whole:
         contender.ratios.clear()
     interleave(best, whole, pairs)
@@ -245,7 +291,7 @@ def against_bare(
     for contender in whole:
         ratios = spread(contender.ratios)
         print(f"| {contender.name} | {median(contender.seconds):.4g} | {ratios} |", flush=True)
-    return best, min(whole, key=lambda one: median(one.ratios))
+    return best
 
 
 def bare_backbones(single: Any, half: Any, count: int, threads: int) -> list[Contender]:

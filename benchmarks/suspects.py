@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
-from patchsieve.detectors import SoftPatch, make_detector
+from patchsieve.detectors import Detector, SoftPatch, make_detector
 from patchsieve.evaluation import outlier_auroc, precision_at_n
 from patchsieve.evaluation.bench.systems import named_systems
 from patchsieve.evaluation.statistics import spread
@@ -79,7 +79,7 @@ def out_of_sample(name: str) -> Ranking:
     return rank
 
 
-DETECTORS = ("padim", "patchcore", *(f"softpatch-{name}" for name in DISCRIMINATORS))
+DETECTORS = ("padim", "patchcore", "adaptive", *(f"softpatch-{name}" for name in DISCRIMINATORS))
 RANKINGS: dict[str, Ranking] = {
     "image lof": image_lof,
     "image knn": image_knn,
@@ -94,11 +94,13 @@ def main() -> None:
     print("| --- | --- | --- |")
     for name in arguments.sets:
         images = read_images(arguments.data / name)
-        extractor = SoftPatch(backbone=arguments.backbone).make_extractor()
-        embeddings = embed_cached(extractor, images, arguments.cache)
-        sets = [training_set(images, embeddings, arguments.noise, seed) for seed in range(arguments.seeds)]
         for ranking in arguments.rankings:
-            found = [judged(RANKINGS[ranking], *one, seed) for seed, one in enumerate(sets)]
+            extractor = extracting(ranking, arguments.backbone).make_extractor()
+            embeddings = embed_cached(extractor, images, arguments.cache)
+            found = [
+                judged(RANKINGS[ranking], *training_set(images, embeddings, arguments.noise, seed), seed)
+                for seed in range(arguments.seeds)
+            ]
             print(f"| {name} | {ranking} | {cell(found)} |", flush=True)
 
 
@@ -116,6 +118,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--backbone", default="efficientnet_lite0")
     return parser.parse_args()
+
+
+def extracting(ranking: str, backbone: str) -> Detector:
+    """Return a detector whose features a ranking takes: PaDiM does not average over a patch's neighbours."""
+    if ranking not in DETECTORS:
+        return SoftPatch(backbone=backbone)
+    system = named_systems()[ranking]
+    return make_detector(system.detector, {**system.settings, "backbone": backbone})
 
 
 def training_set(

@@ -4,8 +4,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
+
+# Seconds before each turn: threads of OpenBLAS, OpenMP and ONNX Runtime go on spinning for a while after theirs.
+_REST = 0.2
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Contender:
     check: str = ""
 
     def time(self) -> float:
+        sleep(_REST)
         started = perf_counter()
         self.result = self.run()
         self.seconds.append(perf_counter() - started)
