@@ -76,6 +76,10 @@ class ModelFileError(PatchSieveError):
     """A model file is missing, cut short, damaged, of another version, or not ours; or cannot be written."""
 
 
+class ClusterError(PatchSieveError):
+    """A cluster has no room for the work, or lost what it was done by."""
+
+
 class MissingPackageError(PatchSieveError):
     """What was asked for takes a package that an extra brings, and the extra is not installed."""
 

@@ -27,7 +27,13 @@ def cluster() -> Iterator[Cluster]:
     """A head that only drives and two nodes that work, this process connected to it."""
     made = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 0, "object_store_memory": STORE_BYTES, "include_dashboard": False},
+        head_node_args={
+            "num_cpus": 0,
+            "object_store_memory": STORE_BYTES,
+            "include_dashboard": False,
+            # Else Ray spills nothing where other files fill the disk by 95 %.
+            "_system_config": {"local_fs_capacity_threshold": 1.0},
+        },
     )
     for _ in range(2):
         made.add_node(num_cpus=1, object_store_memory=STORE_BYTES)

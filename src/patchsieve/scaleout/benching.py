@@ -22,15 +22,10 @@ from patchsieve.progress import SILENT, Progress
 from patchsieve.scaleout.cluster import processors
 from patchsieve.scaleout.embedding import extractor_of_worker
 from patchsieve.scaleout.groups import Ref
+from patchsieve.scaleout.losses import words_for
 
 # Times that a task is begun again whose worker or node was lost.
 _RETRIES = 3
-_LOST = (
-    ray.exceptions.WorkerCrashedError,
-    ray.exceptions.NodeDiedError,
-    ray.exceptions.OutOfMemoryError,
-    ray.exceptions.ObjectLostError,
-)
 # Cells handed out for each processor: no more, so that few categories lie in the object stores at a time.
 _CELLS_EACH = 2
 
@@ -77,22 +72,16 @@ def _answer(ref: Ref, cell: Cell, running: Running) -> CellResult:
     try:
         result, manifests = ray.get(ref)
     except ray.exceptions.RayError as error:
-        return CellResult(cell, failure=_in_words(error))
+        return CellResult(cell, failure=words_for(error) or f"no worker could begin it: {_last_line(error)}")
     running.manifests.mkdir(parents=True, exist_ok=True)
     for name, text in manifests.items():
         write_text(running.manifests / name, text)
     return result
 
 
-def _in_words(error: ray.exceptions.RayError) -> str:
-    # What keeps an argument from being made, Ray tells as the error of the task that waits for it.
+def _last_line(error: ray.exceptions.RayError) -> str:
     cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
-    if isinstance(cause, _LOST):
-        return (
-            f"its worker or node was lost each time ({type(cause).__name__}); too little memory is the usual reason: "
-            "use a smaller bank_size, or nodes with more memory for each processor"
-        )
-    return f"no worker could begin it: {str(cause).strip().splitlines()[-1]}"
+    return str(cause).strip().splitlines()[-1]
 
 
 def _prepared(share: Share, running: Running) -> dict[str, Any] | str:

@@ -14,6 +14,7 @@ import ray
 import ray.data
 
 from patchsieve.errors import ConfigError
+from patchsieve.scaleout.losses import in_words
 
 NAMESPACE = "patchsieve"
 # Seconds within which a cluster's head answers; Ray itself would try for minutes.
@@ -32,9 +33,11 @@ def connected(address: str | None = None) -> Iterator[None]:
 
     Raises:
         ConfigError: there is no cluster at that address.
+        ClusterError: within the block, the cluster could not go on.
     """
     if ray.is_initialized():
-        yield
+        with in_words():
+            yield
         return
     try:
         _require_answer(address)
@@ -52,7 +55,8 @@ def connected(address: str | None = None) -> Iterator[None]:
         ) from error
     _quiet()
     try:
-        yield
+        with in_words():
+            yield
     finally:
         ray.shutdown()
 
@@ -83,9 +87,9 @@ def _resources(kind: str) -> int:
 
 
 def _quiet() -> None:
-    """Let Ray Data say nothing but what is wrong."""
+    """Let Ray Data say nothing: what is wrong it raises, too."""
     ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
 
 def _first_line(error: Exception) -> str:
