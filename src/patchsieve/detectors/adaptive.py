@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -21,6 +22,8 @@ _UNNOTICED = 4
 _NEGLIGIBLE = 0.05
 # More defective images than this are another kind of good.
 _MOST = 0.35
+# Among so many neighbours a patch has to be ordinary.
+_NEIGHBOURS = (6, 12)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -35,19 +38,22 @@ class AdaptiveSieve(BankDetector):
        more than 5 %.
     2. The share c of the images, chosen by concentration steps, is distrusted: their patches do not enter the bank. A
        greedy coreset of the others is the bank. W(m) is the local outlier factor of a bank patch at its position, as in
-       SoftPatch.
+       SoftPatch, but the larger of those among 6 and among 12 neighbours: a defect whose like is in a few other images
+       is ordinary among these.
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
-    4. The score of a patch is its smallest reach distance, max(|p - m|, r(m)), times W(m); the image's is the largest.
-       What no other image shows counts as if it had been found, not learnt: a copy of a defect that is in the bank has
-       about the score that it would have without. Where c is a precaution only, there are no weights W: among so few
-       images these are chance.
+    4. The score of a patch is its smallest reach distance, max(|p - m|, r(m)), times W(m); the image's is the mean of
+       the highest `worst_patches`. What no other image shows counts as if it had been found, not learnt: a copy of a
+       defect that is in the bank has about the score that it would have without. Where c is a precaution only, there
+       are no weights W: among so few images these are chance.
 
-    Where c is 0 nothing is distrusted, and there are neither radii nor weights: that is PatchCore, to the last digit.
+    Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
+    digit.
 
     Attributes:
         contamination: c, where it is known; None to estimate it.
         witnesses: how many other images a radius is the mean distance to; 0 for no radii.
         soft_weights: whether local outlier factors weight the scores, where contamination is found or given.
+        worst_patches: how many of an image's patches its score is the mean of; 1 for the highest, as in PatchCore.
         contamination_: c.
         distrusted_: int64 `[D]` ascending, which training images were not learnt from.
     """
@@ -57,6 +63,7 @@ class AdaptiveSieve(BankDetector):
     contamination: float | None = None
     witnesses: int = 2
     soft_weights: bool = True
+    worst_patches: int = 8
 
     def check(self) -> None:
         """See `Detector.check`."""
@@ -68,6 +75,10 @@ class AdaptiveSieve(BankDetector):
             )
         if self.witnesses < 0:
             raise ConfigError(f"witnesses is {self.witnesses}: it must be a number of images, 0 for no radii")
+        if self.worst_patches < 1:
+            raise ConfigError(
+                f"worst_patches is {self.worst_patches}: an image's score takes 1 patch at least"
+            )
 
     def for_fewer(self, images: int, total: int) -> Self:
         """See `Detector.for_fewer`: what the whole set was found to be is not asked again of a part.
@@ -97,8 +108,7 @@ class AdaptiveSieve(BankDetector):
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
         weights = None
         if self.contamination_ and evident and self.soft_weights:
-            among = LOF(k=min(LOF.k, len(features) - 1), seed=self.seed)
-            weights = outlier_scores(features, among, progress=progress)
+            weights = self._outlier_factors(features, progress)
         keep = trusted[:, None, None].expand(features.shape[:3])
         self.bank_ = self.build_bank(features, progress, keep=keep, weights=weights)
         if self.contamination_ and self.witnesses:
@@ -119,7 +129,21 @@ class AdaptiveSieve(BankDetector):
         if self.bank_.weights is not None:
             scores = scores * self.bank_.weights[reached]
         patch_scores = scores.view(features.shape[:3])
-        return patch_scores.flatten(1).amax(dim=1), patch_scores
+        return self.image_scores(patch_scores), patch_scores
+
+    def image_scores(self, patch_scores: torch.Tensor) -> torch.Tensor:
+        """See `BankDetector.image_scores`: the mean of the highest, which chance moves less than the highest alone."""
+        flat = patch_scores.flatten(1)
+        return flat.topk(min(self.worst_patches, flat.shape[1]), dim=1).values.mean(dim=1)
+
+    def _outlier_factors(self, features: PatchFeatures, progress: Progress) -> torch.Tensor:
+        """Return the largest local outlier factor of each patch over numbers of neighbours, `[N, H, W]`.
+
+        References:
+            Breunig et al. (2000), "LOF: identifying density-based local outliers", section 6.2.
+        """
+        among = (LOF(k=min(k, len(features) - 1), seed=self.seed) for k in _NEIGHBOURS)
+        return torch.stack([outlier_scores(features, each, progress=progress) for each in among]).amax(dim=0)
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {
@@ -127,6 +151,14 @@ class AdaptiveSieve(BankDetector):
             "adaptive.contamination": torch.tensor([self.contamination_], dtype=torch.float64),
             "adaptive.distrusted": self.distrusted_,
         }
+
+    @classmethod
+    def restored(
+        cls, path: Path | str, tensors: Mapping[str, torch.Tensor], kept: Mapping[str, Any], *, device: str
+    ) -> Self:
+        """See `Detector.restored`. The threshold of an older file is one of largest patch scores: so are its scores."""
+        config = {"worst_patches": 1, **kept["config"]}
+        return super().restored(path, tensors, {**kept, "config": config}, device=device)
 
     def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         super()._restore(tensors, device)

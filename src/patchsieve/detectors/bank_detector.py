@@ -229,7 +229,11 @@ class BankDetector(Detector, ABC):
         if self.bank_.weights is not None:
             scores = scores * self.bank_.weights[nearest[:, 0]]
         patch_scores = scores.view(batch, height, width)
-        return patch_scores.flatten(1).amax(dim=1), patch_scores
+        return self.image_scores(patch_scores), patch_scores
+
+    def image_scores(self, patch_scores: torch.Tensor) -> torch.Tensor:
+        """Return what images `[B, H, W]` score by their patches, float32 `[B]`: as much as the worst."""
+        return patch_scores.flatten(1).amax(dim=1)
 
     def _state(self) -> dict[str, torch.Tensor]:
         bank = self.bank_

@@ -60,14 +60,23 @@ class Graph:
 
     def indices_of_lowest(self, tensor: str, count: int) -> str:
         """Return where the lowest values of the last axis are, int64."""
+        return self._extreme(tensor, count, largest=0)[1]
+
+    def highest(self, tensor: str, count: int) -> str:
+        """Return the highest values of the last axis, the largest first."""
+        return self._extreme(tensor, count, largest=1)[0]
+
+    def _extreme(self, tensor: str, count: int, *, largest: int) -> tuple[str, str]:
         from onnx import helper
 
         name = f"topk_{len(self.nodes)}"
-        outputs = [f"{name}_values", name]
+        outputs = (f"{name}_values", f"{name}_indices")
         self.nodes.append(
-            helper.make_node("TopK", [tensor, self.whole([count])], outputs, name=name, axis=-1, largest=0)
+            helper.make_node(
+                "TopK", [tensor, self.whole([count])], list(outputs), name=name, axis=-1, largest=largest
+            )
         )
-        return name
+        return outputs
 
     def split(self, tensor: str, parts: int) -> list[str]:
         """Cut a tensor into equal parts along its first axis."""

@@ -50,14 +50,15 @@ def writer_of(model: Detector) -> Callable[[Graph, Any, str, Shape], Scored]:
 
 def _soft_patch(graph: Graph, model: SoftPatch, patches: str, shape: Shape) -> Scored:
     found = nearest(graph, patches, _numbers(model.bank_.features))
-    return _weighted(graph, found, model.bank_.weights, shape)
+    scores = _weighted(graph, found, model.bank_.weights)
+    return _largest(graph, scores), _as_map(graph, scores, shape)
 
 
-def _weighted(graph: Graph, found: Found, weights: torch.Tensor | None, shape: Shape) -> Scored:
+def _weighted(graph: Graph, found: Found, weights: torch.Tensor | None) -> str:
     distances, index = found
-    if weights is not None:
-        distances = graph.add("Mul", distances, graph.add("Gather", graph.number(_numbers(weights)), index))
-    return _largest(graph, distances), _as_map(graph, distances, shape)
+    if weights is None:
+        return distances
+    return graph.add("Mul", distances, graph.add("Gather", graph.number(_numbers(weights)), index))
 
 
 def _patch_core(graph: Graph, model: PatchCore, patches: str, shape: Shape) -> Scored:
@@ -86,7 +87,9 @@ def _adaptive(graph: Graph, model: AdaptiveSieve, patches: str, shape: Shape) ->
         found = nearest(graph, patches, features)
     else:
         found = nearest_by_reach(graph, patches, features, _numbers(bank.radii))
-    return _weighted(graph, found, bank.weights, shape)
+    scores = _weighted(graph, found, bank.weights)
+    worst = graph.highest(scores, min(model.worst_patches, shape[0] * shape[1]))
+    return graph.add("ReduceMean", worst, graph.whole([1]), keepdims=0), _as_map(graph, scores, shape)
 
 
 def _quality(graph: Graph, model: QualitySoftPatch, patches: str, shape: Shape) -> Scored:
