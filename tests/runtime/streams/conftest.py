@@ -1,6 +1,7 @@
 """A journal, and a watcher that runs in a thread with a model that needs no training."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -126,3 +127,11 @@ def watching(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 @pytest.fixture
 def incoming(tmp_path: Path) -> Path:
     return tmp_path / "incoming"
+
+
+@pytest.fixture
+def port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

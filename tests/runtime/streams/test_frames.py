@@ -1,6 +1,5 @@
 """Frames of a real video, and of a real stream that breaks off."""
 
-import socket
 import threading
 import time
 from functools import partial
@@ -137,13 +136,6 @@ class Stream:
         self.on = False
         self.server.shutdown()
         self.server.server_close()
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def test_a_camera_that_breaks_off_is_opened_again(watching, monkeypatch, port):
