@@ -87,10 +87,20 @@ def test_the_score_is_the_smallest_reach_distance_times_its_weight(
     expected = reach.min(axis=3) * (outliers[reach.argmin(axis=3)] if soft_weights else 1)
     image_scores, patch_scores = model.score(test)
     np.testing.assert_allclose(patch_scores, expected, rtol=1e-3)
-    worst = np.sort(expected.reshape(4, -1), axis=1)[:, -8:]
-    np.testing.assert_allclose(image_scores, worst.mean(axis=1), rtol=1e-3)
-    largest = model.set_params(worst_patches=1).score(test)[0]
-    np.testing.assert_allclose(largest, expected.max(axis=(1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(image_scores, expected.max(axis=(1, 2)), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("size", "worst_patches", "averaged"),
+    [((28, 28), 8, 8), ((60, 90), 8, 8), ((16, 16), 8, 3), ((28, 28), 1, 1)],
+)
+def test_an_image_scores_the_mean_of_its_worst_patches(
+    size: tuple[int, int], worst_patches: int, averaged: int
+) -> None:
+    patch_scores = np.random.default_rng(0).normal(size=(3, *size)).astype(np.float32)
+    found = AdaptiveSieve(worst_patches=worst_patches).image_scores(torch.from_numpy(patch_scores))
+    worst = np.sort(patch_scores.reshape(3, -1), axis=1)[:, -averaged:]
+    np.testing.assert_allclose(found, worst.mean(axis=1), rtol=1e-6)
 
 
 def test_a_small_set_is_taken_to_hide_a_few_defects(synthetic: Synthetic) -> None:
@@ -150,7 +160,9 @@ def test_a_file_from_before_scores_were_means_gives_the_scores_that_its_threshol
     tensors, header = read_container(path)
     del header["config"]["worst_patches"]
     write_container(path, tensors, header)
-    assert torch.equal(load(path).score(test)[0], model.score(test)[0])
+    again = load(path)
+    assert again.get_params() == model.get_params()
+    assert torch.equal(again.score(test)[0], model.score(test)[0])
 
 
 @pytest.mark.parametrize(

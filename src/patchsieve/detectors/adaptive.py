@@ -22,6 +22,8 @@ _UNNOTICED = 4
 _NEGLIGIBLE = 0.05
 # More defective images than this are another kind of good.
 _MOST = 0.35
+# The share of a coarse map that an image's score is the mean of; of a finer one it is less.
+_WORST = 0.01
 # Among so many neighbours a patch has to be ordinary.
 _NEIGHBOURS = (6, 12)
 
@@ -42,7 +44,7 @@ class AdaptiveSieve(BankDetector):
        is ordinary among these.
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
     4. The score of a patch is its smallest reach distance, max(|p - m|, r(m)), times W(m); the image's is the mean of
-       the highest `worst_patches`. What no other image shows counts as if it had been found, not learnt: a copy of a
+       the highest `worst_patches`, no more than 1 % of them. What no other image shows counts as if it had been found, not learnt: a copy of a
        defect that is in the bank has about the score that it would have without. Where c is a precaution only, there
        are no weights W: among so few images these are chance.
 
@@ -53,7 +55,8 @@ class AdaptiveSieve(BankDetector):
         contamination: c, where it is known; None to estimate it.
         witnesses: how many other images a radius is the mean distance to; 0 for no radii.
         soft_weights: whether local outlier factors weight the scores, where contamination is found or given.
-        worst_patches: how many of an image's patches its score is the mean of; 1 for the highest, as in PatchCore.
+        worst_patches: how many of an image's patches its score is the mean of, at most; no more than 1 % of them. 1 for
+            the highest alone, as in PatchCore.
         contamination_: c.
         distrusted_: int64 `[D]` ascending, which training images were not learnt from.
     """
@@ -134,7 +137,11 @@ class AdaptiveSieve(BankDetector):
     def image_scores(self, patch_scores: torch.Tensor) -> torch.Tensor:
         """See `BankDetector.image_scores`: the mean of the highest, which chance moves less than the highest alone."""
         flat = patch_scores.flatten(1)
-        return flat.topk(min(self.worst_patches, flat.shape[1]), dim=1).values.mean(dim=1)
+        return flat.topk(self.averaged(flat.shape[1]), dim=1).values.mean(dim=1)
+
+    def averaged(self, patches: int) -> int:
+        """Return how many of so many patches an image's score is the mean of."""
+        return max(1, min(self.worst_patches, round(_WORST * patches)))
 
     def _outlier_factors(self, features: PatchFeatures, progress: Progress) -> torch.Tensor:
         """Return the largest local outlier factor of each patch over numbers of neighbours, `[N, H, W]`.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from patchsieve.fastproducts import fast_dtype, query_code, target_code
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
@@ -49,7 +50,8 @@ class Support:
 
         A reference image is as near as the nearest of a random sample of its patches. With more than 512 images, as
         many chosen at random are the references; they are sampled 32,768 times in all, so that the time grows with
-        the images and not with their square.
+        the images and not with their square. Where products in bfloat16 are faster, distances are off by
+        up to 0.4 % of the vectors' lengths, and by 0.07 % usually: far less than another sample would change them by.
 
         Args:
             features: `[N, H, W, C]`, N >= 3.
@@ -62,15 +64,15 @@ class Support:
         each = min(height * width, max(1, _REFERENCE_PATCHES // len(chosen)))
         sample = _drawn(features, chosen, each, random)
         origin = sample.mean(dim=0)
-        sample = sample - origin
-        squares = sample.square().sum(dim=1)
+        dtype = fast_dtype(features.device)
+        targets = target_code((sample - origin).to(dtype)).T
         step = _step(height, width, most=_KEPT // (images * len(chosen)))
-        at_a_time = max(1, _PRODUCT_BYTES // (4 * len(sample)))
+        at_a_time = max(1, _PRODUCT_BYTES // (targets.itemsize * len(sample)))
 
         def nearest(block: torch.Tensor) -> torch.Tensor:
-            products = torch.addmm(squares, block, sample.T, alpha=-2.0)
-            found = products.view(len(block), len(chosen), each).amin(dim=2)
-            return found.add_(block.square().sum(dim=1, keepdim=True)).clamp_(min=0).sqrt_()
+            halves = query_code(block.to(dtype)) @ targets
+            found = halves.view(len(block), len(chosen), each).amin(dim=2).float()
+            return found.mul_(2).clamp_(min=0).sqrt_()
 
         distances = []
         with staged(progress, "comparing images", images) as stage:

@@ -88,7 +88,7 @@ def _adaptive(graph: Graph, model: AdaptiveSieve, patches: str, shape: Shape) ->
     else:
         found = nearest_by_reach(graph, patches, features, _numbers(bank.radii))
     scores = _weighted(graph, found, bank.weights)
-    worst = graph.highest(scores, min(model.worst_patches, shape[0] * shape[1]))
+    worst = graph.highest(scores, model.averaged(shape[0] * shape[1]))
     return graph.add("ReduceMean", worst, graph.whole([1]), keepdims=0), _as_map(graph, scores, shape)
 
 
