@@ -44,9 +44,9 @@ class AdaptiveSieve(BankDetector):
        is ordinary among these.
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
     4. The score of a patch is its smallest reach distance, max(|p - m|, r(m)), times W(m); the image's is the mean of
-       the highest `worst_patches`, no more than 1 % of them. What no other image shows counts as if it had been found, not learnt: a copy of a
-       defect that is in the bank has about the score that it would have without. Where c is a precaution only, there
-       are no weights W: among so few images these are chance.
+       the highest `worst_patches`, no more than 1 % of them. What no other image shows counts as if it had been found,
+       not learnt: a copy of a defect that is in the bank has about the score that it would have without. Where c is a
+       precaution only, there are no weights W: among so few images these are chance.
 
     Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
     digit.

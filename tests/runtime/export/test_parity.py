@@ -46,7 +46,8 @@ def test_every_engine_says_what_torch_says(name, unsorted, every_kind, tmp_path)
 def test_engines_say_what_torch_says_where_the_bank_is_screened(unsorted, every_kind, tmp_path, monkeypatch):
     monkeypatch.setattr(screening, "_FEWEST_NUMBERS", 0)
     monkeypatch.setattr(screening, "_MEASURED", 0)
-    model = AdaptiveSieve(**SMALL, contamination=0.15, coreset_ratio=0.5).fit(str(unsorted))
+    model = AdaptiveSieve(**SMALL, grid=16, contamination=0.15, coreset_ratio=0.2).fit(str(unsorted))
+    assert model.averaged(16 * 16) == 3
     assert model.bank_.radii is not None
     assert screening.Screen.of(model.bank_.features.numpy()) is not None
     export_model(model, tmp_path / "line7")
