@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -150,7 +151,7 @@ class AdaptiveSieve(BankDetector):
             Breunig et al. (2000), "LOF: identifying density-based local outliers", section 6.2.
         """
         among = (LOF(k=min(k, len(features) - 1), seed=self.seed) for k in _NEIGHBOURS)
-        return torch.stack([outlier_scores(features, each, progress=progress) for each in among]).amax(dim=0)
+        return reduce(torch.maximum, (outlier_scores(features, each, progress=progress) for each in among))
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {
