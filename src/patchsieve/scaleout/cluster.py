@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Before Ray is imported: it reads these once. Nothing is reported to anyone, and no accelerator is hidden.
+# Before Ray starts: nothing is reported to anyone, and no accelerator is hidden.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
