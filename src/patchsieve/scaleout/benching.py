@@ -22,7 +22,7 @@ from patchsieve.progress import SILENT, Progress
 from patchsieve.scaleout.cluster import processors
 from patchsieve.scaleout.embedding import extractor_of_worker
 from patchsieve.scaleout.groups import Ref
-from patchsieve.scaleout.losses import words_for
+from patchsieve.scaleout.losses import cause_of, words_for
 
 # Times that a task is begun again whose worker or node was lost.
 _RETRIES = 3
@@ -72,16 +72,14 @@ def _answer(ref: Ref, cell: Cell, running: Running) -> CellResult:
     try:
         result, manifests = ray.get(ref)
     except ray.exceptions.RayError as error:
-        return CellResult(cell, failure=words_for(error) or f"no worker could begin it: {_last_line(error)}")
+        words = (
+            words_for(error) or f"no worker could begin it: {str(cause_of(error)).strip().splitlines()[-1]}"
+        )
+        return CellResult(cell, failure=words)
     running.manifests.mkdir(parents=True, exist_ok=True)
     for name, text in manifests.items():
         write_text(running.manifests / name, text)
     return result
-
-
-def _last_line(error: ray.exceptions.RayError) -> str:
-    cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
-    return str(cause).strip().splitlines()[-1]
 
 
 def _prepared(share: Share, running: Running) -> dict[str, Any] | str:

@@ -35,8 +35,7 @@ def in_words() -> Iterator[None]:
 
 def words_for(error: exceptions.RayError) -> str | None:
     """Return why Ray gave the work up, and what to do; None where the work itself failed."""
-    # What keeps an argument from being made, Ray tells as the error of the task that waits for it.
-    cause = error.cause if isinstance(error, exceptions.RayTaskError) else error
+    cause = cause_of(error)
     if isinstance(cause, _FULL):
         return (
             "the object store of a node is full, and so is the disk that it spills to, which Ray leaves alone beyond "
@@ -49,3 +48,9 @@ def words_for(error: exceptions.RayError) -> str | None:
             "use a smaller bank_size, or nodes with more memory for each processor"
         )
     return None
+
+
+def cause_of(error: exceptions.RayError) -> Exception:
+    """Return what happened; what keeps an argument from being made, Ray tells as the error of the task that waits."""
+    cause: Exception = error.cause if isinstance(error, exceptions.RayTaskError) else error
+    return cause

@@ -51,13 +51,6 @@ def impatient(monkeypatch):
     monkeypatch.setattr("patchsieve.runtime.streams.watching.GRACE", 1.0)
 
 
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 class Receiver:
     """An HTTP server that answers as it is told to.
 
