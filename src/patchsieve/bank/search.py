@@ -1,10 +1,11 @@
 """Exact nearest-neighbour search in a memory bank."""
 
 from copy import copy
+from functools import cached_property
 
 import torch
 
-from patchsieve.bank.screening import Bounds, Screen
+from patchsieve.bank.screening import Bounds, Encoded, Screen
 from patchsieve.parallel import even_rows, map_blocks
 
 # Working memory of one product and of one gathering of blocks.
@@ -24,23 +25,25 @@ class NearestNeighbours:
 
     Args:
         points: float32 `[M, C]`, on the device to search on.
+        screened: a screen, and the points as it encodes them; None for one of these points alone. Who searches many
+            subsets of the same points encodes them once.
     """
 
-    def __init__(self, points: torch.Tensor) -> None:
+    def __init__(self, points: torch.Tensor, screened: tuple[Screen, Encoded] | None = None) -> None:
         self.points = points
-        self._screen = Screen(points)
-        self._targets = self._screen.targets(self._screen.encode(points))
-        self._origin = points.mean(dim=0)
-        self._centred = points - self._origin
-        self._norms = self._centred.square().sum(dim=1)
-        self._remaining = len(points)
+        if screened is None:
+            screen = Screen(points)
+            screened = screen, screen.encode(points)
+        self._screen, encoded = screened
+        self._targets = self._screen.targets(encoded)
+        self._centred = _Centred(points)
+        self._left_out: torch.Tensor | None = None
 
     def without(self, rows: torch.Tensor) -> "NearestNeighbours":
         """See `patchsieve.bank.indexes.Index.without`; the screen is shared."""
         index = copy(self)
         index._targets = self._targets.without(rows)
-        index._norms = self._norms.index_fill(0, rows, torch.inf)
-        index._remaining = self._remaining - len(rows)
+        index._left_out = rows if self._left_out is None else torch.cat([self._left_out, rows])
         return index
 
     def search(self, queries: torch.Tensor, k: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
@@ -87,14 +90,44 @@ class NearestNeighbours:
         return torch.cat([torch.linalg.vector_norm(part, dim=1) for part in differences])
 
     def _plain(self, queries: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-        ranks = torch.addmm(self._norms, queries - self._origin, self._centred.T, alpha=-2.0)
-        wanted = min(k + _SPARE, self._remaining)
+        points, norms, remaining = self._centred.points, self._centred.norms, len(self.points)
+        if self._left_out is not None:
+            norms = norms.index_fill(0, self._left_out, torch.inf)
+            remaining -= len(self._left_out)
+        ranks = torch.addmm(norms, queries - self._centred.origin, points.T, alpha=-2.0)
+        wanted = min(k + _SPARE, remaining)
         candidates = ranks.topk(wanted, dim=1, largest=False, sorted=False).indices
         distances = torch.stack(
             [torch.linalg.vector_norm(queries - self.points[column], dim=1) for column in candidates.T], dim=1
         )
         order = distances.argsort(dim=1, stable=True)[:, :k]
         return distances.gather(1, order), candidates.gather(1, order)
+
+
+class _Centred:
+    """What the plain product multiplies, made when it is first needed: a screen often leaves nothing to it.
+
+    Args:
+        points: float32 `[M, C]`.
+    """
+
+    def __init__(self, points: torch.Tensor) -> None:
+        self._points = points
+
+    @cached_property
+    def origin(self) -> torch.Tensor:
+        """float32 `[C]`."""
+        return self._points.mean(dim=0)
+
+    @cached_property
+    def points(self) -> torch.Tensor:
+        """float32 `[M, C]`."""
+        return self._points - self.origin
+
+    @cached_property
+    def norms(self) -> torch.Tensor:
+        """|m|^2, float32 `[M]`."""
+        return self.points.square().sum(dim=1)
 
 
 def _reduced(

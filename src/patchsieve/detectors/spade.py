@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from patchsieve.bank import NearestNeighbours
+from patchsieve.bank.screening import Encoded, Screen, sampling_step
 from patchsieve.detectors.base import Detector
 from patchsieve.detectors.budget import Budget
 from patchsieve.errors import ConfigError
@@ -17,8 +18,8 @@ from patchsieve.progress import SILENT, Progress, staged
 _POOLED_AT_A_TIME = 16
 # Features of the gallery that one search looks through; its index takes several times as much.
 _SEARCHED_BYTES = 64 * 2**20
-# The gallery in memory, once more as it is gathered for the file, and once more as it is written.
-_COPIES = 3
+# The gallery in memory, once more as searches encode it, as it is gathered for the file, and as it is written.
+_COPIES = 4
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -93,12 +94,15 @@ class SPADE(Detector):
             features = features.take(np.sort(chosen))
         self.gallery_ = features
         deep = features.layer_channels[-1]
+        screen = _screen(features)
         with staged(progress, "pooling the images", kept) as stage:
-            parts = []
+            pooled, encoded = [], []
             for batch in features.batches(_POOLED_AT_A_TIME):
-                parts.append(_pooled(batch, deep))
+                pooled.append(_pooled(batch, deep))
+                encoded.append(screen.encode(batch.flatten(0, 2)))
                 stage.advance(len(batch))
-        self.pooled_ = torch.cat(parts)
+        self.pooled_ = torch.cat(pooled)
+        self._screened = screen, Encoded.joined(encoded)
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`."""
@@ -120,19 +124,23 @@ class SPADE(Detector):
         """Return float32 `[P]` of patches `[P, C]` among those of the images `neighbours` of the gallery."""
         nearest = patches.new_empty(len(patches), 0)
         for known in self._searched(neighbours):
-            found, _ = NearestNeighbours(known).search(patches, min(self.neighbour_patches, len(known)))
+            found, _ = known.search(patches, min(self.neighbour_patches, len(known.points)))
             together = torch.cat([nearest, found], dim=1)
             nearest = together.topk(
                 min(self.neighbour_patches, together.shape[1]), dim=1, largest=False
             ).values
         return nearest.mean(dim=1)
 
-    def _searched(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the patches of these images of the gallery, float32 `[M, C]`, as many as one search takes."""
+    def _searched(self, images: torch.Tensor) -> Iterator[NearestNeighbours]:
+        """Yield indices of the patches of these images of the gallery, of as many as one search takes."""
         _, height, width, channels = self.gallery_.shape
         together = max(1, _SEARCHED_BYTES // (4 * height * width * channels))
-        for part in torch.split(images.cpu(), together):
-            yield self.gallery_.take(part.numpy()).tensor().flatten(0, 2)
+        places = torch.arange(height * width, device=images.device)
+        screen, encoded = self._screened
+        for part in torch.split(images, together):
+            patches = self.gallery_.take(part.cpu().numpy()).tensor().flatten(0, 2)
+            rows = (part[:, None] * height * width + places).flatten()
+            yield NearestNeighbours(patches, (screen, encoded[rows]))
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {"gallery.features": self.gallery_.tensor(), "gallery.pooled": self.pooled_}
@@ -140,8 +148,17 @@ class SPADE(Detector):
     def _restore(self, tensors: Mapping[str, torch.Tensor], device: torch.device) -> None:
         self.gallery_ = PatchFeatures(tensors["gallery.features"].to(device))
         self.pooled_ = tensors["gallery.pooled"].to(device)
+        screen = _screen(self.gallery_)
+        self._screened = screen, screen.encode(self.gallery_.tensor().flatten(0, 2))
 
 
 def _pooled(features: torch.Tensor, deep: int) -> torch.Tensor:
     """Return the last `deep` channels of `[B, H, W, C]`, averaged over all positions: `[B, deep]`."""
     return features[..., -deep:].mean(dim=(1, 2))
+
+
+def _screen(gallery: PatchFeatures) -> Screen:
+    """Return the screen of all searches, made from a sample of the gallery as it is of a bank."""
+    images, height, width, _ = gallery.shape
+    total = images * height * width
+    return Screen(gallery.patches(torch.arange(0, total, sampling_step(total))))
