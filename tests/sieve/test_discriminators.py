@@ -117,6 +117,13 @@ def test_lof_with_just_enough_images_takes_all_the_others_as_neighbours() -> Non
     np.testing.assert_allclose(scored(LOF(k=6), values), lof_twin(values, 6), rtol=1e-4)
 
 
+def test_lof_among_several_numbers_of_neighbours_is_the_largest_factor() -> None:
+    values = features(4, 30, 16)
+    among = [lof_twin(values, k) for k in (3, 6, 12)]
+    np.testing.assert_allclose(scored(LOF(k=12, also=(3, 6)), values), np.maximum.reduce(among), rtol=1e-3)
+    assert all((np.maximum.reduce(among) == each).any() for each in among)
+
+
 @pytest.mark.parametrize("discriminator", [LOF(), Nearest(), Gaussian()], ids=lambda each: each.name)
 def test_features_far_from_the_origin_lose_no_digits(discriminator: ByPosition) -> None:
     """|a|^2 + |b|^2 - 2ab alone would leave about one digit of a distance of 1 at an offset of 1000."""

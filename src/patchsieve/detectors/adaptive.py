@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -145,13 +144,9 @@ class AdaptiveSieve(BankDetector):
         return max(1, min(self.worst_patches, round(_WORST * patches)))
 
     def _outlier_factors(self, features: PatchFeatures, progress: Progress) -> torch.Tensor:
-        """Return the largest local outlier factor of each patch over numbers of neighbours, `[N, H, W]`.
-
-        References:
-            Breunig et al. (2000), "LOF: identifying density-based local outliers", section 6.2.
-        """
-        among = (LOF(k=min(k, len(features) - 1), seed=self.seed) for k in _NEIGHBOURS)
-        return reduce(torch.maximum, (outlier_scores(features, each, progress=progress) for each in among))
+        """Return the larger local outlier factor of each patch among few and among many neighbours, `[N, H, W]`."""
+        fewer, many = (min(k, len(features) - 1) for k in _NEIGHBOURS)
+        return outlier_scores(features, LOF(k=many, also=(fewer,), seed=self.seed), progress=progress)
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {

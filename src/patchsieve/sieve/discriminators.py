@@ -10,6 +10,7 @@ images is rare.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Protocol
 
 import numpy as np
@@ -144,6 +145,8 @@ class LOF:
         k: number of neighbours; 6 in the paper.
         references: with more images than this, neighbours are looked for among so many, chosen at random.
         seed: of that choice.
+        also: smaller numbers of neighbours; the score is then the largest factor over these and `k` (section 6.2 of
+            Breunig et al.).
 
     References:
         Breunig et al. (2000), "LOF: identifying density-based local outliers".
@@ -152,6 +155,7 @@ class LOF:
     k: int = 6
     references: int = REFERENCES
     seed: int = 0
+    also: tuple[int, ...] = ()
     name: str = "lof"
 
     @property
@@ -164,13 +168,26 @@ class LOF:
         chosen = _chosen(features, max(self.references, self.min_images), self.seed)
         distances, neighbours = neighbours_by_position(features, self.k, chosen)
         everyone = slice(None) if chosen is None else chosen
-        flat = neighbours.flatten(1)
-        k_distance = distances[:, everyone, -1].gather(1, flat).view_as(distances)
-        reachability = torch.maximum(k_distance, distances)
-        # The small constant keeps copies of one image (all distances zero) at a factor of one.
-        density = 1.0 / (reachability.mean(dim=2) + 1e-10)
-        neighbour_density = density[:, everyone].gather(1, flat).view_as(distances)
-        return neighbour_density.mean(dim=2) / density
+        return reduce(
+            torch.maximum,
+            (
+                _outlier_factors(distances[..., :k], neighbours[..., :k], everyone)
+                for k in (self.k, *self.also)
+            ),
+        )
+
+
+def _outlier_factors(
+    distances: torch.Tensor, neighbours: torch.Tensor, references: torch.Tensor | slice
+) -> torch.Tensor:
+    """Return the factors `[P, N]` from distances and neighbours `[P, N, k]`, indices into the references."""
+    flat = neighbours.flatten(1)
+    k_distance = distances[:, references, -1].gather(1, flat).view_as(distances)
+    reachability = torch.maximum(k_distance, distances)
+    # The small constant keeps copies of one image (all distances zero) at a factor of one.
+    density = 1.0 / (reachability.mean(dim=2) + 1e-10)
+    neighbour_density = density[:, references].gather(1, flat).view_as(distances)
+    return neighbour_density.mean(dim=2) / density
 
 
 def _chosen(features: torch.Tensor, most: int, seed: int) -> torch.Tensor | None:
