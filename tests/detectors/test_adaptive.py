@@ -90,6 +90,27 @@ def test_the_score_is_the_smallest_reach_distance_times_its_weight(
     np.testing.assert_allclose(image_scores, expected.max(axis=(1, 2)), rtol=1e-3)
 
 
+def test_a_training_image_is_scored_as_if_it_had_not_been_there(synthetic: Synthetic) -> None:
+    """Neither its patches nor the radii that it vouches for: the same bank without them, written plainly."""
+    model = AdaptiveSieve(contamination=0.1, coreset_ratio=0.4, soft_weights=False)
+    train = synthetic(20).features
+    model.learn(train)
+    trusted = np.setdiff1d(np.arange(20), model.distrusted_)
+    patches = train.tensor().double().numpy().reshape(20, -1, 12)
+    bank, owners = model.bank_.features.double().numpy(), model.bank_.origins[:, 0].numpy()
+    apart = np.array([[np.linalg.norm(patches[j] - patch, axis=1).min() for j in trusted] for patch in bank])
+    moved = 0
+    for image in range(20):
+        witnesses = np.where((trusted == image) | (trusted == owners[:, None]), np.inf, apart)
+        radii = np.sort(witnesses, axis=1)[:, :2].mean(axis=1)
+        reach = np.maximum(np.linalg.norm(patches[image][:, None] - bank, axis=2), radii)
+        expected = reach[:, owners != image].min(axis=1)
+        scores = model.score_unseen(train.tensor()[image, None], image)[1].flatten()
+        np.testing.assert_allclose(scores, expected, rtol=1e-3)
+        moved += int((radii[owners != image] > model.bank_.radii.numpy()[owners != image] * 1.001).sum())
+    assert moved > 50
+
+
 @pytest.mark.parametrize(
     ("size", "worst_patches", "averaged"),
     [((28, 28), 8, 8), ((60, 90), 8, 8), ((16, 16), 8, 3), ((28, 28), 1, 1)],

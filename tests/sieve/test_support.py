@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import patchsieve.sieve.support
 from patchsieve.features import PatchFeatures
-from patchsieve.sieve import Support, radii
+from patchsieve.sieve import Support, Witnesses
 
 Features = npt.NDArray[np.float32]
 
@@ -118,12 +118,32 @@ def test_a_radius_is_the_mean_distance_to_the_nearest_trusted_others(
     count = min(witnesses, int(trusted.sum()) - 1)
     expected = np.sort(away.reshape(-1, away.shape[2]), axis=1)[::2, :count].mean(axis=1)
     patches = values.reshape(-1, values.shape[3])[::2]
-    found = radii(
+    found = Witnesses.measure(
         PatchFeatures(torch.from_numpy(values)),
         torch.from_numpy(patches),
         torch.from_numpy(owners),
         torch.from_numpy(trusted),
-        witnesses=witnesses,
+        count=witnesses,
     )
-    assert found.dtype == torch.float32
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=2e-3)
+    assert found.radii.dtype == torch.float32
+    np.testing.assert_allclose(found.radii, expected, rtol=1e-3, atol=2e-3)
+    for image in range(len(values)):
+        left = trusted & (np.arange(len(values)) != image)
+        # A bank patch is of a trusted image.
+        others = (owners != image) & trusted[owners]
+        if left.sum() < 2:
+            continue
+        away = twin(values)[:, :, left].reshape(-1, left.sum())[::2]
+        counted = np.sort(away, axis=1)[:, :witnesses]
+        expected = np.ma.masked_invalid(counted).mean(axis=1)[others]
+        np.testing.assert_allclose(found.radii_without(image)[others], expected, rtol=1e-3, atol=2e-3)
+
+
+def test_the_only_witness_is_kept() -> None:
+    """Where no other image is left, a radius stays what it was: nothing is known of how it would be without it."""
+    values = torch.from_numpy(drawn(2, 3, 3, 4))
+    trusted = torch.ones(2, dtype=torch.bool)
+    found = Witnesses.measure(
+        PatchFeatures(values), values[0].reshape(-1, 4), torch.zeros(9).long(), trusted, count=2
+    )
+    assert torch.equal(found.radii_without(1), found.radii)

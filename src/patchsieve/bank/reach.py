@@ -1,5 +1,7 @@
 """Nearest neighbours where a point may be no nearer than its radius: the smallest reach distance."""
 
+from copy import copy
+
 import torch
 
 from patchsieve.bank.indexes import Index
@@ -28,6 +30,14 @@ class ReachNeighbours:
         self._norms = self._centred.square().sum(dim=1)
         self._squared_radii = radii.square()
 
+    def without(self, rows: torch.Tensor, radii: torch.Tensor) -> "ReachNeighbours":
+        """Return the search among the points less some, int64 `[K]`, not all, with other radii, float32 `[M]`."""
+        fewer = copy(self)
+        fewer._index = self._index.without(rows)
+        fewer._norms = self._norms.index_fill(0, rows, torch.inf)
+        fewer._radii, fewer._squared_radii = radii, radii.square()
+        return fewer
+
     def search(self, queries: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the smallest reach distance and its point, float32 and int64 `[Q]`, for float32 `[Q, C]`."""
         distances, nearest = (found[:, 0] for found in self._index.search(queries))
@@ -43,10 +53,11 @@ class ReachNeighbours:
         centred = queries - self._origin
         ranks = torch.addmm(self._norms, centred, self._centred.T, alpha=-2.0)
         ranks = torch.maximum(ranks.add_(centred.square().sum(dim=1, keepdim=True)), self._squared_radii)
-        named = ranks.topk(min(1 + _SPARE, len(self._norms)), dim=1, largest=False).indices
+        lowest, named = ranks.topk(min(1 + _SPARE, len(self._norms)), dim=1, largest=False)
         points = self._index.points.index_select(0, named.flatten()).view(*named.shape, -1)
         reached = torch.maximum(
             torch.linalg.vector_norm(points.sub_(queries[:, None]), dim=2), self._radii[named]
         )
-        best = reached.min(dim=1)
+        # Those that are left out are infinitely far off; where few points are left, they are named all the same.
+        best = reached.masked_fill_(lowest.isinf(), torch.inf).min(dim=1)
         return best.values, named.gather(1, best.indices[:, None])[:, 0]

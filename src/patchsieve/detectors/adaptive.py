@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 
+from patchsieve.bank import ReachNeighbours
 from patchsieve.decisions.contamination import sift
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.budget import Budget
@@ -14,7 +15,7 @@ from patchsieve.detectors.training import require_others
 from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
-from patchsieve.sieve import LOF, Support, outlier_scores, radii
+from patchsieve.sieve import LOF, Support, Witnesses, outlier_scores
 
 # So many defective images may be among the others without anyone noticing from the scores.
 _UNNOTICED = 4
@@ -116,19 +117,29 @@ class AdaptiveSieve(BankDetector):
         self.bank_ = self.build_bank(features, progress, keep=keep, weights=weights)
         if self.contamination_ and self.witnesses:
             owners = self.bank_.origins[:, 0].long()
-            found = radii(features, self.bank_.features, owners, trusted, witnesses=self.witnesses)
-            self.bank_ = replace(self.bank_, radii=found)
+            self._witnesses = Witnesses.measure(
+                features, self.bank_.features, owners, trusted, count=self.witnesses
+            )
+            self.bank_ = replace(self.bank_, radii=self._witnesses.radii)
 
-    @property
-    def passes_over(self) -> bool:
-        """See `BankDetector.passes_over`: a radius that an image vouched for cannot be had without it."""
-        return self.bank_.radii is None and super().passes_over
+    def score_unseen(self, features: torch.Tensor, image: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `BankDetector.score_unseen`; what the image vouched for counts as if it had not."""
+        if self.bank_.radii is None:
+            return super().score_unseen(features, image)
+        own = (self.bank_.origins[:, 0] == image).nonzero()[:, 0]
+        reach = self.bank_.reach.without(own, self._witnesses.radii_without(image))
+        return self._scored_by_reach(features, reach)
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`: s = W(m*) max(|p - m*|, r(m*)), where m* has the smallest maximum."""
         if self.bank_.radii is None:
             return super().score(features)
-        scores, reached = self.bank_.reach.search(features.flatten(0, 2))
+        return self._scored_by_reach(features, self.bank_.reach)
+
+    def _scored_by_reach(
+        self, features: torch.Tensor, reach: ReachNeighbours
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        scores, reached = reach.search(features.flatten(0, 2))
         if self.bank_.weights is not None:
             scores = scores * self.bank_.weights[reached]
         patch_scores = scores.view(features.shape[:3])

@@ -18,7 +18,7 @@ from patchsieve.sieve.discriminators import (
 from patchsieve.sieve.mutual import SAMPLED, Mutual
 from patchsieve.sieve.outliers import check_share, outlier_scores, sieve
 from patchsieve.sieve.quality import PatchQuality, averaged_over_time
-from patchsieve.sieve.support import Support, radii
+from patchsieve.sieve.support import Support, Witnesses
 
 __all__ = [
     "BY_POSITION",
@@ -33,10 +33,10 @@ __all__ = [
     "NoiseDiscriminator",
     "PatchQuality",
     "Support",
+    "Witnesses",
     "averaged_over_time",
     "check_share",
     "make_discriminator",
     "outlier_scores",
-    "radii",
     "sieve",
 ]

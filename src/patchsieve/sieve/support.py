@@ -138,45 +138,74 @@ class Support:
         return torch.stack([image[:, judges].amin(dim=1).amax() for image in self.distances])
 
 
-def radii(
-    features: PatchFeatures,
-    patches: torch.Tensor,
-    owners: torch.Tensor,
-    trusted: torch.Tensor,
-    *,
-    witnesses: int,
-) -> torch.Tensor:
-    """Measure how far patches are, in the mean, from the nearest trusted images other than their own.
+@dataclass(frozen=True)
+class Witnesses:
+    """The trusted images that show what is most like each of some patches, those aside that the patches are from.
 
-    Args:
-        features: `[N, H, W, C]`.
-        patches: float32 `[M, C]`.
-        owners: int64 `[M]`, the image that each is from.
-        trusted: bool `[N]`, at least two images.
-        witnesses: over how many of the nearest images; all others where there are fewer. With many images each is
-            looked at on a lattice of its patches.
-
-    Returns:
-        float32 `[M]`, Euclidean distances.
+    Attributes:
+        distances: float32 `[M, K]`, from each patch to its K nearest images, ascending.
+        images: int64 `[M, K]`, which these are.
+        count: a radius is the mean distance to so many.
     """
-    _, height, width, _ = features.shape
-    step = _step(height, width, most=max(1, _RADIUS_PATCHES // int(trusted.sum())))
-    count = min(witnesses, int(trusted.sum()) - 1)
-    # Squared, less the square of the patch itself.
-    best = patches.new_full((len(patches), count), torch.inf)
-    at_a_time = max(1, _PRODUCT_BYTES // (4 * len(patches)))
-    origin = patches.mean(dim=0)
-    centred = patches - origin
-    squares = centred.square().sum(dim=1)
-    for image in trusted.nonzero()[:, 0].tolist():
-        lattice = features.images(image, image + 1)[0, ::step, ::step].flatten(0, 1) - origin
-        nearest = torch.full_like(squares, torch.inf)
-        for part in torch.split(lattice, at_a_time):
-            products = torch.addmm(part.square().sum(dim=1), centred, part.T, alpha=-2.0)
-            nearest = torch.minimum(nearest, products.amin(dim=1))
-        nearest[owners == image] = torch.inf
-        best = torch.cat([best, nearest[:, None]], dim=1).topk(count, dim=1, largest=False).values
-    return best.add_(squares[:, None]).clamp_(min=0).sqrt_().mean(dim=1)
+
+    distances: torch.Tensor = field(repr=False)
+    images: torch.Tensor = field(repr=False)
+    count: int
+
+    @classmethod
+    def measure(
+        cls,
+        features: PatchFeatures,
+        patches: torch.Tensor,
+        owners: torch.Tensor,
+        trusted: torch.Tensor,
+        *,
+        count: int,
+    ) -> "Witnesses":
+        """Find them, and the next one, in case one shall not count.
+
+        Args:
+            features: `[N, H, W, C]`.
+            patches: float32 `[M, C]`.
+            owners: int64 `[M]`, the image that each is from.
+            trusted: bool `[N]`, at least two images. With many images each is looked at on a lattice of its patches.
+            count: how many of the nearest a radius is the mean distance to; all others where there are fewer.
+        """
+        _, height, width, _ = features.shape
+        images = trusted.nonzero()[:, 0].tolist()
+        step = _step(height, width, most=max(1, _RADIUS_PATCHES // len(images)))
+        known = min(count + 1, len(images) - 1)
+        # Squared, less the square of the patch itself.
+        best = patches.new_full((len(patches), known), torch.inf)
+        which = owners.new_full((len(patches), known), -1)
+        at_a_time = max(1, _PRODUCT_BYTES // (4 * len(patches)))
+        origin = patches.mean(dim=0)
+        centred = patches - origin
+        squares = centred.square().sum(dim=1)
+        for image in images:
+            lattice = features.images(image, image + 1)[0, ::step, ::step].flatten(0, 1) - origin
+            nearest = torch.full_like(squares, torch.inf)
+            for part in torch.split(lattice, at_a_time):
+                products = torch.addmm(part.square().sum(dim=1), centred, part.T, alpha=-2.0)
+                nearest = torch.minimum(nearest, products.amin(dim=1))
+            nearest[owners == image] = torch.inf
+            best, order = torch.cat([best, nearest[:, None]], dim=1).topk(known, dim=1, largest=False)
+            which = torch.cat([which, torch.full_like(which[:, :1], image)], dim=1).gather(1, order)
+        return cls(best.add_(squares[:, None]).clamp_(min=0).sqrt_(), which, count)
+
+    @property
+    def radii(self) -> torch.Tensor:
+        """How far the patches are from the nearest images, in the mean, float32 `[M]`."""
+        return self.distances[:, : self.count].mean(dim=1)
+
+    def radii_without(self, image: int) -> torch.Tensor:
+        """Return the radii had one image not been there; where it was the only other one, what it was before."""
+        others = self.images != image
+        # Of those that count, or of those that come after them where one does not.
+        counted = others & (others.cumsum(dim=1) <= self.count)
+        missing = ~counted.any(dim=1)
+        total = torch.where(counted, self.distances, 0.0).sum(dim=1) / counted.sum(dim=1).clamp_(min=1)
+        return torch.where(missing, self.distances[:, 0], total)
 
 
 def _drawn(
