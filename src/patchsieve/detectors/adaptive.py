@@ -67,7 +67,7 @@ class AdaptiveSieve(BankDetector):
     contamination: float | None = None
     witnesses: int = 2
     soft_weights: bool = True
-    worst_patches: int = 8
+    worst_patches: int = 3
 
     def check(self) -> None:
         """See `Detector.check`."""

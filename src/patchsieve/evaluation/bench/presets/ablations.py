@@ -57,13 +57,13 @@ ABLATION_PRESETS = (
     ),
     BenchPreset(
         name="ablation-adaptive",
-        repeats="The adaptive sieve: number of witnesses, contamination given, no soft weights, the highest patch only",
+        repeats="The adaptive sieve: witnesses, contamination given, no soft weights, one and eight worst patches",
         systems=(
             *systems("patchcore", "softpatch-lof", "adaptive"),
             *varied(systems("adaptive"), "witnesses", _WITNESSES),
             *varied(systems("adaptive"), "contamination", _CONTAMINATION),
             *varied(systems("adaptive"), "soft_weights", (False,)),
-            *varied(systems("adaptive"), "worst_patches", (1,)),
+            *varied(systems("adaptive"), "worst_patches", (1, 8)),
         ),
         noise=(0.0, 0.05, 0.1, 0.2, 0.4),
     ),
