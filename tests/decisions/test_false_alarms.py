@@ -168,3 +168,30 @@ def test_too_few_images_for_the_rate_are_said_to_be_so() -> None:
 def test_a_rate_out_of_range_is_refused(rate: float) -> None:
     with pytest.raises(ConfigError, match=r"false_alarms is .* such as 0.01 for one good image in a hundred"):
         false_alarm_threshold([1.0, 2.0], rate)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.01])
+def test_images_set_aside_move_no_threshold_but_may_be_good_ones_in_the_interval(rate: float) -> None:
+    scores = np.append(good(300), np.linspace(4, 40, 30))
+    doubted = np.arange(330) >= 300
+    found = ScoreTail.of(scores, doubted=doubted).threshold(rate)
+    alone = ScoreTail.of(scores[:300]).threshold(rate)
+    assert (found.threshold, found.method) == (alone.threshold, alone.method)
+    above = int((scores > found.threshold).sum())
+    assert found.high == pytest.approx(stats.beta.ppf(0.95, above + 1, 330 - above))
+    assert found.high > alone.high
+    assert (found.low, found.images) == (0.0, 330)
+    assert found.contamination == pytest.approx((30 + 300 * alone.contamination) / 330)
+    # Somebody who says that all are good says it of these, too.
+    clean, all_clean = (
+        ScoreTail.of(scores, clean=True, doubted=each).threshold(rate) for each in (doubted, None)
+    )
+    assert clean == all_clean
+
+
+def test_nobody_set_aside_is_as_nobody_doubted() -> None:
+    scores = contaminated(200)
+    none, nobody = (
+        ScoreTail.of(scores, doubted=each).threshold(0.02) for each in (None, np.zeros(200, bool))
+    )
+    assert none == nobody

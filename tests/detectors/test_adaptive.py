@@ -10,7 +10,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from patchsieve.bank import read_container, write_container
+from patchsieve.decisions import ScoreTail
 from patchsieve.detectors import AdaptiveSieve, PatchCore, SoftPatch, load
+from patchsieve.detectors.operating import PointsFile
 from patchsieve.errors import ConfigError, ImagesError
 from patchsieve.features import Embeddings, PatchFeatures
 from patchsieve.sieve import LOF, outlier_scores
@@ -200,3 +202,40 @@ def test_two_images_are_enough_but_not_to_be_split(synthetic: Synthetic) -> None
     with pytest.raises(ImagesError, match="too few"):
         model.for_fewer(1, 2)
     assert AdaptiveSieve().fit(synthetic(4)).threshold_ > 0
+
+
+def test_what_it_distrusts_does_not_count_as_good_where_thresholds_are_found(
+    synthetic: Synthetic, tmp_path: Path
+) -> None:
+    model = AdaptiveSieve().fit(contaminated(synthetic(150), 15))
+    training = model.training_
+    assert training.set_aside is not None
+    np.testing.assert_array_equal(training.set_aside.nonzero()[0], model.distrusted_)
+    found = ScoreTail.of(training.scores[~training.set_aside]).threshold(0.01).threshold
+    assert model.threshold_ == pytest.approx(found)
+    assert model.threshold_ < ScoreTail.of(training.scores).threshold(0.01).threshold
+    model.save(tmp_path / "line7.sieve")
+    again = load(tmp_path / "line7.sieve").training_
+    np.testing.assert_array_equal(again.set_aside, training.set_aside)
+    np.testing.assert_array_equal(
+        PointsFile.read(tmp_path / "line7.sieve").training.set_aside, training.set_aside
+    )
+    # Who says that one of them is good is believed.
+    name = training.images.names[model.distrusted_[0]]
+    confirmed = replace(training, kept=(name,)).set_aside
+    assert confirmed.sum() == training.set_aside.sum() - 1
+    assert not confirmed[model.distrusted_[0]]
+
+
+def test_added_images_are_not_doubted(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve().fit(contaminated(synthetic(150), 15))
+    before = model.training_.set_aside
+    model.update(synthetic(5, seed=3))
+    np.testing.assert_array_equal(model.training_.set_aside, np.pad(before, (0, 5)))
+
+
+def test_a_precaution_is_no_doubt(synthetic: Synthetic) -> None:
+    model = AdaptiveSieve().fit(synthetic(20))
+    assert len(model.distrusted_) == 4
+    assert model.training_.set_aside is None
+    assert AdaptiveSieve(contamination=0.1).fit(synthetic(20)).training_.set_aside.sum() == 2

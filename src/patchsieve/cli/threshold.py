@@ -71,7 +71,9 @@ def threshold(
     points = file.points
     chosen = name or profile or points.default
     if false_alarms is not None:
-        point = OperatingPoint.for_false_alarms(chosen, file.scores, false_alarms, clean=clean)
+        point = OperatingPoint.for_false_alarms(
+            chosen, file.training.scores, false_alarms, clean=clean, doubted=file.training.set_aside
+        )
     elif value is not None:
         point = OperatingPoint.at(chosen, value)
     elif goals:

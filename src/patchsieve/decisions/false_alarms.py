@@ -14,6 +14,7 @@ from patchsieve.decisions.intervals import CONFIDENCE, clopper_pearson
 from patchsieve.decisions.tail import ParetoTail, fit_tail
 from patchsieve.errors import ConfigError
 
+Floats = npt.NDArray[np.float64]
 Method = Literal["order statistic", "generalised Pareto tail", "generalised gamma", "lower four fifths"]
 
 # So many good images above the threshold are counted; with fewer its place is modelled.
@@ -98,15 +99,27 @@ class ScoreTail:
     Attributes:
         sifted: the training scores.
         clean: whether they are known to be those of good images.
+        set_aside: float64 `[D]`, scores of training images that are rather defective, whatever their score.
     """
 
     sifted: Sifted = field(repr=False)
     clean: bool
+    set_aside: Floats = field(default_factory=lambda: np.empty(0), repr=False)
 
     @classmethod
-    def of(cls, scores: npt.ArrayLike, *, clean: bool = False) -> "ScoreTail":
-        """Sift training scores `[N]`, N >= 1."""
-        return cls(sift(scores, clean=clean), clean)
+    def of(
+        cls, scores: npt.ArrayLike, *, clean: bool = False, doubted: npt.ArrayLike | None = None
+    ) -> "ScoreTail":
+        """Sift training scores `[N]`, N >= 1.
+
+        Args:
+            scores: out of sample.
+            clean: believe that all images are good, those that are doubted too.
+            doubted: bool `[N]`, images that the detector did not learn from because they look defective; None for none.
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        believed = np.ones(len(values), bool) if clean or doubted is None else ~np.asarray(doubted, bool)
+        return cls(sift(values[believed], clean=clean), clean, values[~believed])
 
     def threshold(self, rate: float, confidence: float = CONFIDENCE) -> FalseAlarmThreshold:
         """Return the threshold for a false-alarm rate. Raises `ConfigError` where it is none."""
@@ -123,8 +136,8 @@ class ScoreTail:
             high=high,
             confidence=confidence,
             method=method,
-            images=len(self.sifted.scores),
-            contamination=self.sifted.contamination,
+            images=len(self.sifted.scores) + len(self.set_aside),
+            contamination=self.contamination,
         )
 
     def score_above(self, rate: float) -> tuple[float, Method]:
@@ -144,7 +157,8 @@ class ScoreTail:
 
         Clopper-Pearson of the good images above, which are exact bounds both where the threshold is an order
         statistic and where it hardly depends on the sample. What is uncertain of their number, since it is not known
-        which of them are good, is added at the upper end; where it is doubtful that any is defective, all above count.
+        which of them are good, is added at the upper end; where it is doubtful that any is defective, all above count,
+        and where some are set aside, these do, since they may be rare good ones.
         """
         from scipy.special import ndtri
 
@@ -152,11 +166,19 @@ class ScoreTail:
         count, images = float(above.sum()), self.sifted.images
         unsure = float(ndtri((1 + confidence) / 2)) * sqrt(float((above * (1 - above)).sum()))
         low, high = clopper_pearson(count, images, confidence)
-        if not self.sifted.decisive:
-            high = clopper_pearson(len(above), len(self.sifted.scores), confidence)[1]
+        if not self.sifted.decisive or len(self.set_aside):
+            aside = int((self.set_aside > score).sum())
+            total = len(self.sifted.scores) + len(self.set_aside)
+            high = clopper_pearson(len(above) + aside, total, confidence)[1]
         elif unsure:
             high = clopper_pearson(min(count + unsure, images), images, confidence)[1]
         return (low if self.clean else 0.0), high
+
+    @property
+    def contamination(self) -> float:
+        """The estimated share of defective images among all."""
+        believed, aside = len(self.sifted.scores), len(self.set_aside)
+        return (self.sifted.contamination * believed + aside) / (believed + aside)
 
     @cached_property
     def foretold(self) -> GoodScores | None:

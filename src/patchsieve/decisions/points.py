@@ -47,10 +47,16 @@ class OperatingPoint:
 
     @classmethod
     def for_false_alarms(
-        cls, name: str, scores: npt.ArrayLike, rate: float, *, clean: bool = False
+        cls,
+        name: str,
+        scores: npt.ArrayLike,
+        rate: float,
+        *,
+        clean: bool = False,
+        doubted: npt.ArrayLike | None = None,
     ) -> "OperatingPoint":
-        """Make a point from the out-of-sample training scores `[N]`; see `false_alarm_threshold`."""
-        found = ScoreTail.of(scores, clean=clean).threshold(rate)
+        """Make a point from the out-of-sample training scores `[N]`; see `ScoreTail.of`."""
+        found = ScoreTail.of(scores, clean=clean, doubted=doubted).threshold(rate)
         rule = f"false-alarms {rate:g}{', clean' if clean else ''}"
         return cls(name, found.threshold, rule, rate, clean, asdict(found), _said(found, clean))
 
@@ -140,11 +146,12 @@ class OperatingPoints:
         """Return the points with another default. Raises `ConfigError` where there is none of that name."""
         return replace(self, default=self[name].name)
 
-    def recalibrated(self, scores: npt.ArrayLike) -> "OperatingPoints":
+    def recalibrated(self, scores: npt.ArrayLike, doubted: npt.ArrayLike | None = None) -> "OperatingPoints":
         """Return the points after the model changed: those that follow from training scores are found again.
 
         Args:
             scores: out-of-sample training scores `[N]` of the model as it is now.
+            doubted: see `ScoreTail.of`.
         """
         return replace(
             self,
@@ -152,7 +159,7 @@ class OperatingPoints:
                 point
                 if point.false_alarms is None
                 else OperatingPoint.for_false_alarms(
-                    point.name, scores, point.false_alarms, clean=point.clean
+                    point.name, scores, point.false_alarms, clean=point.clean, doubted=doubted
                 )
                 for point in self.points
             ),

@@ -11,7 +11,9 @@ Band = tuple[float, float]
 INTERVAL = "interval"
 
 
-def review_band(scores: npt.ArrayLike, threshold: float, share: float | str) -> Band:
+def review_band(
+    scores: npt.ArrayLike, threshold: float, share: float | str, doubted: npt.ArrayLike | None = None
+) -> Band:
     """Return the scores between which an image is neither called good nor defective.
 
     With a share, the band lies below the threshold and holds about that share of the good images: a person looks for
@@ -23,6 +25,7 @@ def review_band(scores: npt.ArrayLike, threshold: float, share: float | str) -> 
         scores: out-of-sample scores of training images `[N]`, N >= 1.
         threshold: of the operating point.
         share: of the good images, between 0 and 1, or ``interval``; as text too, as the command line gives it.
+        doubted: bool `[N]`, images that do not count as good; see `ScoreTail.of`.
 
     Returns:
         (low, high): an image above `low` and not above `high` is to be reviewed.
@@ -30,7 +33,7 @@ def review_band(scores: npt.ArrayLike, threshold: float, share: float | str) -> 
     Raises:
         ConfigError: `share` is neither.
     """
-    tail = ScoreTail.of(scores)
+    tail = ScoreTail.of(scores, doubted=doubted)
     images = tail.sifted.images
     if share != INTERVAL:
         rate = tail.sifted.count_above(threshold) / images + _share(share)

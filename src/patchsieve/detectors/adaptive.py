@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from patchsieve.bank import ReachNeighbours
@@ -110,6 +112,7 @@ class AdaptiveSieve(BankDetector):
                 self.contamination_, evident = _contamination(support)
             trusted = support.trusted(min(round(self.contamination_ * len(features)), len(features) - 2))
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
+        self._doubted = (~trusted).cpu().numpy() if evident and len(self.distrusted_) else None
         weights = None
         if self.contamination_ and evident and self.soft_weights:
             weights = self._outlier_factors(features, progress)
@@ -121,6 +124,10 @@ class AdaptiveSieve(BankDetector):
                 features, self.bank_.features, owners, trusted, count=self.witnesses
             )
             self.bank_ = replace(self.bank_, radii=self._witnesses.radii)
+
+    def doubted(self) -> npt.NDArray[np.bool_] | None:
+        """See `Detector.doubted`; images that are distrusted as a precaution are not doubted."""
+        return self._doubted
 
     def score_unseen(self, features: torch.Tensor, image: int) -> tuple[torch.Tensor, torch.Tensor]:
         """See `BankDetector.score_unseen`; what the image vouched for counts as if it had not."""

@@ -120,7 +120,8 @@ class BankDetector(Detector, ABC):
         )
         updated = self._updated(fresh.features, progress)
         updated.training_ = self.training_.extended(fresh, hashes, scores, maps)
-        updated.operate(self.operating_points_.recalibrated(updated.training_.scores))
+        training = updated.training_
+        updated.operate(self.operating_points_.recalibrated(training.scores, training.set_aside))
         updated.pixel_threshold_ = updated.unlabelled_pixel_threshold()
         self.__dict__.update(updated.__dict__)
         return self

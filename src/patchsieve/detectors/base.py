@@ -140,8 +140,10 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         self.learn(embeddings.features, progress)
         learnt = perf_counter()
         scores, patch_maps = self.out_of_sample(embeddings.features, progress)
-        self.training_ = TrainingRecord.of(embeddings, hashes, scores, patch_maps)
-        point = OperatingPoint.for_false_alarms(FITTED, scores, self.false_alarms)
+        self.training_ = TrainingRecord.of(embeddings, hashes, scores, patch_maps, self.doubted())
+        point = OperatingPoint.for_false_alarms(
+            FITTED, scores, self.false_alarms, doubted=self.training_.set_aside
+        )
         self.operate(OperatingPoints.only(point))
         self.pixel_threshold_ = self.unlabelled_pixel_threshold()
         self.timings_ = {
@@ -405,6 +407,13 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
             Image scores float32 `[N]` and patch scores float32 `[N, h, w]`, on the CPU.
         """
         return crossfit.out_of_sample(self, features, progress, title)
+
+    def doubted(self) -> npt.NDArray[np.bool_] | None:
+        """Say after `learn` which images it did not learn from because they look defective: bool `[N]`, None for none.
+
+        Thresholds do not count these as good.
+        """
+        return None
 
     def check(self) -> None:
         """Raise `ConfigError` where a setting cannot work."""

@@ -22,7 +22,11 @@ def judgement(model: "Detector", operating_point: str | None, review: float | st
     # The attribute itself is the default's, so that a threshold put there by hand counts.
     named = None if operating_point is None else model.operating_points_[operating_point]
     threshold = model.threshold_ if named is None else named.threshold
-    band = None if review is None else review_band(model.training_.scores, threshold, review)
+    band = (
+        None
+        if review is None
+        else review_band(model.training_.scores, threshold, review, model.training_.set_aside)
+    )
     return {"threshold": threshold, "review": band}
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from patchsieve.bank import read_container, write_container
 from patchsieve.decisions import OperatingPoint, OperatingPoints, Purpose, labelled_threshold
 from patchsieve.detectors.base import Detector
+from patchsieve.detectors.training import TrainingRecord
 from patchsieve.errors import ImagesError
 from patchsieve.images import ImageSet, content_hash
 from patchsieve.progress import SILENT, Progress
@@ -23,11 +23,11 @@ class PointsFile:
 
     Attributes:
         points: as they are in the file.
-        scores: out-of-sample scores of the training images, float32 `[N]`.
+        training: the training images with their scores.
     """
 
     points: OperatingPoints
-    scores: npt.NDArray[np.float32] = field(repr=False)
+    training: TrainingRecord = field(repr=False)
     _tensors: Mapping[str, torch.Tensor] = field(repr=False)
     _header: Mapping[str, Any] = field(repr=False)
 
@@ -35,8 +35,8 @@ class PointsFile:
     def read(cls, path: Path | str) -> "PointsFile":
         """Read a model file. Raises `ModelFileError` where it is none."""
         tensors, header = read_container(path)
-        scores = tensors["training.scores"].numpy()
-        return cls(OperatingPoints.restored(header), scores, tensors, header)
+        training = TrainingRecord.restored(tensors, header["training"])
+        return cls(OperatingPoints.restored(header), training, tensors, header)
 
     def write(self, path: Path | str, points: OperatingPoints) -> None:
         """Write the model with other operating points, whole or not at all; all else stays as it is.

@@ -148,7 +148,8 @@ def refit(
     left = set(fresh.training_.images.names)
     kept = tuple(name for name in dict.fromkeys((*model.training_.kept, *marks.keep)) if name in left)
     fresh.training_ = replace(fresh.training_, kept=kept)
-    fresh.operate(model.operating_points_.recalibrated(fresh.training_.scores))
+    training = fresh.training_
+    fresh.operate(model.operating_points_.recalibrated(training.scores, training.set_aside))
     return fresh, Changes(
         dropped=tuple(name for name in images.names if name not in left),
         before=Standing.of(model),

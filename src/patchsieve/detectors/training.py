@@ -30,6 +30,7 @@ class TrainingRecord:
         kept: names of images that a person confirmed to be good; they are no suspects any more.
         appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None in old model files, and where
             the embeddings given to the fit had none.
+        doubted: bool `[N]`, images that the detector did not learn from because they look defective; None for none.
     """
 
     images: ImageSet = field(repr=False)
@@ -42,6 +43,7 @@ class TrainingRecord:
     kept: tuple[str, ...] = ()
     pooled: torch.Tensor | None = field(default=None, repr=False)
     appearance: Appearance | None = field(default=None, repr=False)
+    doubted: npt.NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -50,6 +52,7 @@ class TrainingRecord:
         hashes: tuple[str, ...],
         scores: npt.NDArray[np.float32],
         patch_maps: torch.Tensor,
+        doubted: npt.NDArray[np.bool_] | None = None,
     ) -> "TrainingRecord":
         """Return the record of the images that a model was fitted on; see the attributes."""
         return cls(
@@ -62,6 +65,7 @@ class TrainingRecord:
             skipped=(*embeddings.images.skipped, *embeddings.skipped),
             pooled=pooled(embeddings.features),
             appearance=embeddings.appearance,
+            doubted=doubted,
         )
 
     def extended(
@@ -101,13 +105,22 @@ class TrainingRecord:
             appearance=None
             if self.appearance is None or embeddings.appearance is None
             else np.concatenate([self.appearance, embeddings.appearance]),
+            # Those that are added are confirmed to be good.
+            doubted=None if self.doubted is None else np.pad(self.doubted, (0, len(embeddings))),
         )
+
+    @property
+    def set_aside(self) -> npt.NDArray[np.bool_] | None:
+        """Which images thresholds do not count as good: those doubted that nobody has confirmed; None for none."""
+        return None if self.doubted is None else self.doubted & ~self._confirmed()
 
     def unmarked(self) -> npt.NDArray[np.int64]:
         """Return which images nobody has confirmed to be good, worst first: int64 `[N - kept]`."""
-        kept = np.isin(np.array(self.images.names, dtype=object), np.array(self.kept, dtype=object))
         order = np.argsort(-self.scores, kind="stable")
-        return order[~kept[order]]
+        return order[~self._confirmed()[order]]
+
+    def _confirmed(self) -> npt.NDArray[np.bool_]:
+        return np.isin(np.array(self.images.names, dtype=object), np.array(self.kept, dtype=object))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return what belongs among the tensors of a model file."""
@@ -121,6 +134,8 @@ class TrainingRecord:
             tensors["training.pooled"] = self.pooled
         if self.appearance is not None:
             tensors["training.appearance"] = torch.from_numpy(self.appearance)
+        if self.doubted is not None:
+            tensors["training.doubted"] = torch.from_numpy(self.doubted)
         return tensors
 
     def header(self) -> dict[str, Any]:
@@ -165,6 +180,7 @@ class TrainingRecord:
             appearance=tensors["training.appearance"].numpy()
             if comparable and "training.appearance" in tensors
             else None,
+            doubted=tensors["training.doubted"].numpy() if "training.doubted" in tensors else None,
         )
 
 

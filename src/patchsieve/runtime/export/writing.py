@@ -173,7 +173,8 @@ def _metadata(model: Detector, folder: Path, to: str, precision: str, source: Pa
 
 
 def _bands(model: Detector, threshold: float) -> dict[str, Band]:
-    return {share: review_band(model.training_.scores, threshold, share) for share in _SHARES}
+    training = model.training_
+    return {share: review_band(training.scores, threshold, share, training.set_aside) for share in _SHARES}
 
 
 def _require_replaceable(folder: Path) -> None:

@@ -251,6 +251,7 @@ def _band(accepted: Accepted, threshold: float, review: str | None) -> tuple[flo
     if review is None:
         return None
     try:
-        return review_band(accepted.model.training_.scores, threshold, review)
+        training = accepted.model.training_
+        return review_band(training.scores, threshold, review, training.set_aside)
     except ConfigError as error:
         raise Invalid(str(error)) from error

@@ -243,8 +243,10 @@ class Thresholds:
         if goal.threshold is not None:
             return OperatingPoint.at(name, goal.threshold)
         if goal.false_alarms is not None:
-            scores = serving.model.training_.scores
-            return OperatingPoint.for_false_alarms(name, scores, goal.false_alarms, clean=goal.clean)
+            training = serving.model.training_
+            return OperatingPoint.for_false_alarms(
+                name, training.scores, goal.false_alarms, clean=goal.clean, doubted=training.set_aside
+            )
         assert goal.purpose is not None
         labels, values = JudgedScores.of(self._store, serving.version_id).labelled
         found = labelled_threshold(labels, values, goal.purpose)
