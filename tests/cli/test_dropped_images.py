@@ -1,4 +1,4 @@
-"""Image-level denoising says which images it left out."""
+"""Image-level denoising and the adaptive sieve say which images they did not learn from."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ def test_fit_the_report_and_the_suspects_name_what_was_dropped(patchsieve, unsor
     # floor(0.25 * 28), the four defective parts among them.
     assert len(dropped) == 7
     assert {f"part_{number}.png" for number in range(24, 28)} <= set(dropped)
-    said = f"7 images dropped by image-level denoising, the worst first: {', '.join(dropped[:5])}, ..."
+    said = f"7 images dropped by image-level denoising; the worst first: {', '.join(dropped[:5])}, ..."
     assert said in " ".join(finished.err.split())
     assert f"7, the worst first: {', '.join(dropped)}<" in path.with_suffix(".html").read_text()
     listed = patchsieve("suspects", path, "--top", 28, "--format", "csv").out
@@ -30,3 +30,27 @@ def test_fit_the_report_and_the_suspects_name_what_was_dropped(patchsieve, unsor
         dropped
     )
     assert len(notes) == 28
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ((), "as a precaution: in so small a set as many may be defective unnoticed"),
+        (("--set", "contamination=0.15"), "since they look defective"),
+    ],
+)
+def test_the_adaptive_sieve_says_what_it_distrusts_and_why(patchsieve, unsorted, tmp_path, settings, why):
+    path = tmp_path / "line7.sieve"
+    finished = patchsieve("fit", unsorted, "--detector", "adaptive", *settings, "--out", path, small=True)
+    assert finished.code == 0, finished.err
+    model = load(path)
+    dropped = model.dropped_images
+    assert set(dropped) == {model.training_.images.names[image] for image in model.distrusted_}
+    scores = dict(zip(model.training_.images.names, model.training_.scores, strict=True))
+    assert [scores[name] for name in dropped] == sorted((scores[name] for name in dropped), reverse=True)
+    said = " ".join(finished.err.split())
+    assert f"4 images not learnt from, {why}; the worst first: {', '.join(dropped)}" in said
+    assert f"Images not learnt from, {why}<" in path.with_suffix(".html").read_text()
+    listed = patchsieve("suspects", path, "--top", 28, "--format", "csv").out
+    notes = {row["image"]: row["note"] for row in csv.DictReader(io.StringIO(listed))}
+    assert {name for name, note in notes.items() if note == f"not learnt from, {why}"} == set(dropped)

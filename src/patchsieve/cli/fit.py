@@ -258,10 +258,10 @@ def tell_training(model: "Detector") -> None:
         warn(f"skipped {len(skipped) - 5} more; the report lists all")
     for text in model_warnings(model):
         warn(text)
-    dropped = getattr(model, "dropped_images", ())
+    dropped = model.dropped_images
     if dropped:
         worst = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
-        say(f"{len(dropped)} images dropped by image-level denoising, the worst first: {worst}")
+        say(f"{len(dropped)} images {model.why_dropped}; the worst first: {worst}")
     training = model.training_
     above = int((training.scores[training.unmarked()] > model.threshold_).sum())
     say(

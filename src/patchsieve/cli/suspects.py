@@ -58,10 +58,10 @@ def suspects(
     ranked = model.suspects(top)
     # Files that fit could not read are not suspects.
     rows = [row for row in rows_of(ranked) if row["image"] in set(ranked.images.names)]
-    dropped = set(getattr(model, "dropped_images", ()))
+    dropped = set(model.dropped_images)
     for row in rows:
         if row["image"] in dropped:
-            row["note"] = "dropped by image-level denoising"
+            row["note"] = model.why_dropped
     show(rows, format)
     _tell(model, len(rows))
     if marks is not None:

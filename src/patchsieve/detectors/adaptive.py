@@ -125,6 +125,20 @@ class AdaptiveSieve(BankDetector):
             )
             self.bank_ = replace(self.bank_, radii=self._witnesses.radii)
 
+    @property
+    def dropped_images(self) -> tuple[str, ...]:
+        """See `Detector.dropped_images`: the distrusted ones, by their scores."""
+        names, scores = self.training_.images.names, self.training_.scores
+        order = sorted(self.distrusted_.tolist(), key=lambda image: -scores[image])
+        return tuple(names[image] for image in order)
+
+    @property
+    def why_dropped(self) -> str:
+        """See `Detector.why_dropped`."""
+        if self.training_.doubted is None:
+            return "not learnt from, as a precaution: in so small a set as many may be defective unnoticed"
+        return "not learnt from, since they look defective"
+
     def doubted(self) -> npt.NDArray[np.bool_] | None:
         """See `Detector.doubted`; images that are distrusted as a precaution are not doubted."""
         return self._doubted

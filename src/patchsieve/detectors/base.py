@@ -408,6 +408,16 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """
         return crossfit.out_of_sample(self, features, progress, title)
 
+    @property
+    def dropped_images(self) -> tuple[str, ...]:
+        """The names of the training images that were not learnt from, the worst first."""
+        return ()
+
+    @property
+    def why_dropped(self) -> str:
+        """Why `dropped_images` were not learnt from, in words that follow "images"."""
+        return ""
+
     def doubted(self) -> npt.NDArray[np.bool_] | None:
         """Say after `learn` which images it did not learn from because they look defective: bool `[N]`, None for none.
 

@@ -60,8 +60,13 @@ class Denoised(Detector):
 
     @property
     def dropped_images(self) -> tuple[str, ...]:
-        """The names of the training images that were left out, the worst first."""
+        """See `Detector.dropped_images`: the worst by the first detector."""
         return tuple(self.training_.images[int(index)].name for index in self.dropped_)
+
+    @property
+    def why_dropped(self) -> str:
+        """See `Detector.why_dropped`."""
+        return "dropped by image-level denoising"
 
     def first_detector(self) -> Detector:
         """Return the detector that chooses, unfitted. Raises `ConfigError` where the settings cannot work."""

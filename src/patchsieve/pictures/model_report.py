@@ -202,10 +202,10 @@ def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
     bank = getattr(model, "bank_", None)
     if bank is not None:
         rows.insert(3, ("Memory bank", f"{len(bank):,} patches of {bank.features.shape[1]} channels"))
-    dropped = getattr(model, "dropped_images", ())
+    dropped = model.dropped_images
     if dropped:
         worst = ", ".join(dropped[:_MOST_SUSPECTS]) + (", ..." if len(dropped) > _MOST_SUSPECTS else "")
-        rows.append(("Dropped by image-level denoising", f"{len(dropped)}, the worst first: {worst}"))
+        rows.append((f"Images {model.why_dropped}", f"{len(dropped)}, the worst first: {worst}"))
     return tuple(rows)
 
 
