@@ -161,4 +161,5 @@ def _screen(gallery: PatchFeatures) -> Screen:
     """Return the screen of all searches, made from a sample of the gallery as it is of a bank."""
     images, height, width, _ = gallery.shape
     total = images * height * width
-    return Screen(gallery.patches(torch.arange(0, total, sampling_step(total))))
+    sample = torch.arange(0, total, sampling_step(total), device=gallery.device)
+    return Screen(gallery.patches(sample))
