@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from patchsieve.detectors.patch_svdd import lessons
 from patchsieve.detectors.patch_svdd.lessons import PatchNetwork, ViewLessons, views
 from patchsieve.detectors.patch_svdd.light import evened
 from patchsieve.detectors.patch_svdd.losses import (
@@ -103,15 +102,14 @@ def test_views_are_one_place_moved_a_little() -> None:
     assert (places[0] <= torch.tensor([144 - 130, 160 - 130])).all()
 
 
-def test_the_loss_is_that_of_both_sizes_with_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lessons, "fast_dtype", lambda _: torch.float32)
+def test_the_loss_is_that_of_both_sizes_with_lambda() -> None:
     with seeded(0):
         network = PatchNetwork(4)
     pixels = PatchFeatures(torch.rand(3, 144, 144, 3, generator=torch.Generator().manual_seed(0)))
     totals = []
     for weight in (0.0, 1.0, 3.0):
-        taught = ViewLessons(network, pixels, pixels, batch=2, svdd_weight=weight, volume_weight=0, seed=0)
-        totals.append(next(iter(taught.losses(1, generator(0, 0)))).item())
+        lessons = ViewLessons(network, pixels, pixels, batch=2, svdd_weight=weight, volume_weight=0, seed=0)
+        totals.append(next(iter(lessons.losses(1, generator(0, 0)))).item())
     one, other = views(pixels, 2, generator(0, 0))
     small = [network.encoder.small_patches(view) for view in (one, other)]
     large = [network.encoder.large_patches(maps) for maps in small]
@@ -159,24 +157,3 @@ def test_a_network_sees_something_before_it_is_trained() -> None:
         large = network.encoder.large_patches(small)
     assert small.std(dim=(0, 2, 3)).median() > 0.02
     assert large.std(dim=(0, 2, 3)).median() > 0.02
-
-
-def test_rounding_to_the_faster_type_leaves_the_direction_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the processor has no bfloat16 products torch computes them all the same, only slower."""
-    pixels = PatchFeatures(torch.randn(4, 144, 144, 3, generator=torch.Generator().manual_seed(0)))
-    steps = []
-    for dtype in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(lessons, "fast_dtype", lambda _, dtype=dtype: dtype)
-        with seeded(0):
-            network = PatchNetwork(16)
-        taught = ViewLessons(network, pixels, pixels, batch=2, svdd_weight=0.1, volume_weight=0.1, seed=0)
-        (loss,) = taught.losses(1, generator(0, 0))
-        loss.backward()  # type: ignore[no-untyped-call]
-        gradient = torch.cat(
-            [weight.grad.flatten() for weight in network.parameters() if weight.grad is not None]
-        )
-        steps.append((loss.item(), gradient))
-    (exact, direction), (rounded, other) = steps
-    assert rounded != exact
-    assert rounded == pytest.approx(exact, rel=0.01)
-    assert functional.cosine_similarity(direction, other, dim=0) > 0.98

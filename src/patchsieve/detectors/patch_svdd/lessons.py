@@ -9,7 +9,6 @@ from patchsieve.detectors.patch_svdd.encoder import LARGE, SLOPE, SMALL, STEP, H
 from patchsieve.detectors.patch_svdd.light import evened
 from patchsieve.detectors.patch_svdd.losses import NeighbourPairs, PositionClassifier, svdd_loss, volume_loss
 from patchsieve.detectors.trained import generator
-from patchsieve.fastproducts import fast_dtype
 from patchsieve.features import PatchFeatures
 
 # Pixels along a view: large patches and their neighbours have room in it.
@@ -89,7 +88,8 @@ class ViewLessons:
 
     def _loss(self, one: torch.Tensor, other: torch.Tensor, random: torch.Generator) -> torch.Tensor:
         network = self._network
-        small, large = self._vectors(torch.cat([one, other]))
+        small = network.encoder.small_patches(torch.cat([one, other]))
+        large = network.encoder.large_patches(small)
         loss = small.new_zeros(())
         for maps, classifier, side in ((small, network.small, SMALL), (large, network.large, LARGE)):
             first, second = maps.chunk(2)
@@ -100,19 +100,6 @@ class ViewLessons:
                 loss + self._svdd_weight * svdd_loss(first, second) + self._volume_weight * volume_loss(maps)
             )
         return loss
-
-    def _vectors(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the encoder's vectors of small and large patches in float32, for the losses.
-
-        Its convolutions, nearly all of a step's time, run in bfloat16 where that is faster: what rounding adds is
-        less than the noise of the views.
-        """
-        encoder = self._network.encoder
-        dtype = fast_dtype(images.device)
-        with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
-            small = encoder.small_patches(images)
-            large = encoder.large_patches(small)
-        return small.float(), large.float()
 
 
 def views(features: PatchFeatures, count: int, random: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
