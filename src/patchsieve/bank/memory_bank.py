@@ -93,6 +93,14 @@ class MemoryBank:
             return 0.0
         return float(self.index.search(self.features, k=2)[0][:, 1].median())
 
+    def of_image(self, image: int) -> torch.Tensor:
+        """Return the rows of the patches that are from one training image, int64 `[K]`."""
+        return (self.origins[:, 0] == image).nonzero()[:, 0]
+
+    def weighted(self, distances: torch.Tensor, nearest: torch.Tensor) -> torch.Tensor:
+        """Return distances `[Q]`, times the soft weights of the bank patches `[Q]` that they lead to if it has any."""
+        return distances if self.weights is None else distances * self.weights[nearest]
+
     def take(self, rows: torch.Tensor) -> "MemoryBank":
         """Return a bank of some of the patches: int64 `[K]`, which, or bool `[M]`."""
         rows = rows.to(self.features.device)

@@ -147,8 +147,7 @@ class AdaptiveSieve(BankDetector):
         """See `BankDetector.score_unseen`; what the image vouched for counts as if it had not."""
         if self.bank_.radii is None:
             return super().score_unseen(features, image)
-        own = (self.bank_.origins[:, 0] == image).nonzero()[:, 0]
-        reach = self.bank_.reach.without(own, self._witnesses.radii_without(image))
+        reach = self.bank_.reach.without(self.bank_.of_image(image), self._witnesses.radii_without(image))
         return self._scored_by_reach(features, reach)
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -161,9 +160,7 @@ class AdaptiveSieve(BankDetector):
         self, features: torch.Tensor, reach: ReachNeighbours
     ) -> tuple[torch.Tensor, torch.Tensor]:
         scores, reached = reach.search(features.flatten(0, 2))
-        if self.bank_.weights is not None:
-            scores = scores * self.bank_.weights[reached]
-        patch_scores = scores.view(features.shape[:3])
+        patch_scores = self.bank_.weighted(scores, reached).view(features.shape[:3])
         return self.image_scores(patch_scores), patch_scores
 
     def image_scores(self, patch_scores: torch.Tensor) -> torch.Tensor:

@@ -213,7 +213,7 @@ class BankDetector(Detector, ABC):
 
     def score_unseen(self, features: torch.Tensor, image: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Score features like `score`, without the bank patches that are from one of the training images."""
-        return self.scored(features, (self.bank_.origins[:, 0] == image).nonzero()[:, 0])
+        return self.scored(features, self.bank_.of_image(image))
 
     def score(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Detector.score`: s = W(m*) |p - m*|_2 with m* the nearest bank patch; the image's is the largest."""
@@ -223,13 +223,9 @@ class BankDetector(Detector, ABC):
         self, features: torch.Tensor, unseen: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Score features like `score`, without some of the bank patches, int64 `[K]`."""
-        batch, height, width, channels = features.shape
         index = self.bank_.index if unseen is None else self.bank_.index.without(unseen)
-        distances, nearest = index.search(features.reshape(-1, channels))
-        scores = distances[:, 0]
-        if self.bank_.weights is not None:
-            scores = scores * self.bank_.weights[nearest[:, 0]]
-        patch_scores = scores.view(batch, height, width)
+        distances, nearest = index.search(features.flatten(0, 2))
+        patch_scores = self.bank_.weighted(distances[:, 0], nearest[:, 0]).view(features.shape[:3])
         return self.image_scores(patch_scores), patch_scores
 
     def image_scores(self, patch_scores: torch.Tensor) -> torch.Tensor:
