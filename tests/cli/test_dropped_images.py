@@ -32,16 +32,10 @@ def test_fit_the_report_and_the_suspects_name_what_was_dropped(patchsieve, unsor
     assert len(notes) == 28
 
 
-@pytest.mark.parametrize(
-    ("settings", "why"),
-    [
-        ((), "as a precaution: in so small a set as many may be defective unnoticed"),
-        (("--set", "contamination=0.15"), "since they look defective"),
-    ],
-)
-def test_the_adaptive_sieve_says_what_it_distrusts_and_why(patchsieve, unsorted, tmp_path, settings, why):
-    path = tmp_path / "line7.sieve"
-    finished = patchsieve("fit", unsorted, "--detector", "adaptive", *settings, "--out", path, small=True)
+def test_the_adaptive_sieve_says_what_it_distrusts(patchsieve, unsorted, tmp_path):
+    path, why = tmp_path / "line7.sieve", "since they look defective"
+    settings = ("--detector", "adaptive", "--set", "contamination=0.15")
+    finished = patchsieve("fit", unsorted, *settings, "--out", path, small=True)
     assert finished.code == 0, finished.err
     model = load(path)
     dropped = model.dropped_images

@@ -19,10 +19,8 @@ from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import LOF, Support, Witnesses, outlier_scores
 
-# So many defective images may be among the others without anyone noticing from the scores.
-_UNNOTICED = 4
-# Where these would be a larger share of the training set than this, they are reckoned with.
-_NEGLIGIBLE = 0.05
+# Among fewer images no test is sure that there are no defective ones.
+_TELLING = 80
 # More defective images than this are another kind of good.
 _MOST = 0.35
 # The share of a coarse map that an image's score is the mean of; of a finer one it is less.
@@ -39,8 +37,7 @@ class AdaptiveSieve(BankDetector):
        evidence against each image: the mean, over the worst tenth of its patches, of the distance to the third nearest
        image. Two distributions are fitted to it, of good and of defective images (`decisions`). Where the likelihoods
        leave no doubt that there are defective ones, the contamination c is the share of images that are more likely
-       defective than good; else it is 0. A small set cannot show it: c is then what four images are of it, if that is
-       more than 5 %.
+       defective than good; else it is 0.
     2. The share c of the images, chosen by concentration steps, is distrusted: their patches do not enter the bank. A
        greedy coreset of the others is the bank. W(m) is the local outlier factor of a bank patch at its position, as in
        SoftPatch, but the larger of those among 6 and among 12 neighbours: a defect whose like is in a few other images
@@ -48,11 +45,10 @@ class AdaptiveSieve(BankDetector):
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
     4. The score of a patch is its smallest reach distance, max(|p - m|, r(m)), times W(m); the image's is the mean of
        the highest `worst_patches`, no more than 1 % of them. What no other image shows counts as if it had been found,
-       not learnt: a copy of a defect that is in the bank has about the score that it would have without. Where c is a
-       precaution only, there are no weights W: among so few images these are chance.
+       not learnt: a copy of a defect that is in the bank has about the score that it would have without.
 
     Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
-    digit.
+    digit. But fewer than 80 images cannot show that all are good: they have radii, as a precaution, unless c is given.
 
     Attributes:
         contamination: c, where it is known; None to estimate it.
@@ -94,8 +90,10 @@ class AdaptiveSieve(BankDetector):
         """
         require_others(images, total, self.system, "these have to support each other")
         copy = super().for_fewer(images, total)
-        weighted = self.bank_.weights is not None
-        return copy.set_params(contamination=self.contamination_, soft_weights=weighted)  # type: ignore[no-any-return]
+        # What has radii though nothing was found is too small to be sure; so are its parts.
+        unsure = self.bank_.radii is not None and not self.contamination_
+        copy.set_params(contamination=None if unsure else self.contamination_)
+        return copy
 
     def model_memory(self, images: int, shape: tuple[int, int, int], budget: Budget) -> tuple[str, int]:  # noqa: ARG002
         """See `Detector.model_memory`."""
@@ -103,22 +101,22 @@ class AdaptiveSieve(BankDetector):
 
     def learn(self, features: PatchFeatures, progress: Progress = SILENT) -> None:
         """See `Detector.learn`."""
-        trusted = torch.ones(len(features), dtype=torch.bool, device=features.device)
-        self.contamination_, evident = self.contamination or 0.0, True
+        count = len(features)
+        trusted = torch.ones(count, dtype=torch.bool, device=features.device)
+        self.contamination_, sure = self.contamination or 0.0, True
         # Two images at least remain, to vouch for each other.
-        if self.contamination != 0 and len(features) > 2:
+        if self.contamination != 0 and count > 2:
             support = Support.measure(features, seed=self.seed, progress=progress)
             if self.contamination is None:
-                self.contamination_, evident = _contamination(support)
-            trusted = support.trusted(min(round(self.contamination_ * len(features)), len(features) - 2))
+                self.contamination_ = _contamination(support)
+                sure = self.contamination_ > 0 or count >= _TELLING
+            trusted = support.trusted(min(round(self.contamination_ * count), count - 2))
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
-        self._doubted = (~trusted).cpu().numpy() if evident and len(self.distrusted_) else None
-        weights = None
-        if self.contamination_ and evident and self.soft_weights:
-            weights = self._outlier_factors(features, progress)
+        self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
+        weights = self._outlier_factors(features, progress) if self.contamination_ and self.soft_weights else None
         keep = trusted[:, None, None].expand(features.shape[:3])
         self.bank_ = self.build_bank(features, progress, keep=keep, weights=weights)
-        if self.contamination_ and self.witnesses:
+        if self.witnesses and (self.contamination_ or not sure):
             owners = self.bank_.origins[:, 0].long()
             self._witnesses = Witnesses.measure(
                 features, self.bank_.features, owners, trusted, count=self.witnesses
@@ -135,12 +133,10 @@ class AdaptiveSieve(BankDetector):
     @property
     def why_dropped(self) -> str:
         """See `Detector.why_dropped`."""
-        if self.training_.doubted is None:
-            return "not learnt from, as a precaution: in so small a set as many may be defective unnoticed"
         return "not learnt from, since they look defective"
 
     def doubted(self) -> npt.NDArray[np.bool_] | None:
-        """See `Detector.doubted`; images that are distrusted as a precaution are not doubted."""
+        """See `Detector.doubted`."""
         return self._doubted
 
     def score_unseen(self, features: torch.Tensor, image: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -198,11 +194,7 @@ class AdaptiveSieve(BankDetector):
         self.distrusted_ = tensors["adaptive.distrusted"]
 
 
-def _contamination(support: Support) -> tuple[float, bool]:
-    """Return the share of images that are rather defective than good, and whether it is evident or a precaution."""
-    evidence = support.evidence().double().cpu().numpy()
-    sifted = sift(evidence)
-    if sifted.decisive and sifted.contamination:
-        return float((sifted.weights < 0.5).mean()), True
-    unnoticed = _UNNOTICED / len(evidence)
-    return (min(unnoticed, _MOST) if unnoticed > _NEGLIGIBLE else 0.0), False
+def _contamination(support: Support) -> float:
+    """Return the share of images that are rather defective than good, where there is no doubt that some are; else 0."""
+    sifted = sift(support.evidence().double().cpu().numpy())
+    return float((sifted.weights < 0.5).mean()) if sifted.decisive and sifted.contamination else 0.0
