@@ -82,7 +82,7 @@ def test_it_wins_over_the_configuration_and_the_preset(settings, tmp_path):
         (["--set", "folds"], "--set takes NAME=VALUE such as folds=5, not 'folds'"),
         (["--set", "=5"], "--set takes NAME=VALUE"),
         (["--set", "folds="], "--set takes NAME=VALUE"),
-        (["--set", "fold=5"], "softpatch has no setting 'fold'; it has "),
+        (["--set", "fold=5"], "adaptive has no setting 'fold'; it has "),
         (["--set", "tau=lots"], "the setting tau cannot be 'lots'"),
         (["--set", "layers=[a"], "the value in --set layers=[a is not YAML: expected ',' or ']'"),
         (["--set", "tau=!!python/object:os.system x"], "is not YAML: could not determine a constructor"),

@@ -73,11 +73,12 @@ def test_two_images_are_enough_where_neighbours_are_not_counted(patchsieve, part
 
 
 def test_one_image_more_than_neighbours_is_needed_and_enough(refused, patchsieve, parts, tmp_path, out):
-    said = refused("fit", parts(tmp_path / "six", 6), "--out", out, small=True)
+    fit = ("fit", "--detector", "softpatch", "--out", out)
+    said = refused(*fit, parts(tmp_path / "six", 6), small=True)
     assert "needs at least 7 training images and has 6" in said
     assert "smaller k" in said
-    assert patchsieve("fit", tmp_path / "six", "--lof-k", 5, "--out", out, small=True).code == 0
-    assert patchsieve("fit", parts(tmp_path / "seven", 7), "--out", out, small=True).code == 0
+    assert patchsieve(*fit, tmp_path / "six", "--lof-k", 5, small=True).code == 0
+    assert patchsieve(*fit, parts(tmp_path / "seven", 7), small=True).code == 0
 
 
 def test_copies_of_one_image_are_one_image(refused, part, tmp_path, out):

@@ -20,7 +20,7 @@ def fit(refused, unsorted, tmp_path):
         (["--coreset-ratio", "0"], "0.0"),
         (["--coreset-ratio", "1.5"], "1.5"),
         (["--coreset", "best"], "there is no coreset 'best'; choose one of greedy, composable, random"),
-        (["--detector", "best"], "there is no detector 'best'; choose one of softpatch, patchcore"),
+        (["--detector", "best"], "there is no detector 'best'; choose one of adaptive, softpatch"),
         (["--discriminator", "best"], "there is no noise discriminator 'best'; choose one of lof, nearest, gaussian"),
         (["--backbone", "best"], "there is no backbone 'best'; there are efficientnet_lite0"),
         (["--backbone", "onnx:none.onnx"], "there is no ONNX file none.onnx"),
@@ -57,7 +57,7 @@ def test_a_wrong_flag_is_named_with_what_would_be_right(fit, options, said):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tua: 0.1", "softpatch has no setting 'tua'; it has "),
+        ("tua: 0.1", "adaptive has no setting 'tua'; it has "),
         ("detector: patchcore\ntau: 0.1", "patchcore has no setting 'tau'"),
         ("detector: 7", "there is no detector '7'"),
         ("tau: lots", "the setting tau cannot be 'lots'"),

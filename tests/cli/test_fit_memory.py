@@ -156,14 +156,15 @@ def test_embeddings_that_do_not_fit_wait_beside_the_model_and_go_with_it(
 ):
     monkeypatch.setattr(budget, "_FEATURES_SHARE", 0.0)
     model, waiting = tmp_path / "line7.sieve", tmp_path / "line7.sieve.embeddings"
-    finished = patchsieve("fit", unsorted, "--out", model, small=True)
+    fit = ("fit", unsorted, "--detector", "softpatch", "--out", model)
+    finished = patchsieve(*fit, small=True)
     assert finished.code == 0
     assert plan_of(finished)["embeddings on disk"] == f"at most 2 MiB, in {waiting}"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["line7.html", "line7.sieve"]
     np.testing.assert_array_equal(load_file(model)["training.scores"], fitted.training_.scores)
     assert torch.equal(torch.from_numpy(load_file(model)["bank.features"]), fitted.bank_.features)
     # A cache that the user has named stays.
-    finished = patchsieve("fit", unsorted, "--cache", tmp_path / "cache", "--out", model, small=True)
+    finished = patchsieve(*fit, "--cache", tmp_path / "cache", small=True)
     assert finished.code == 0
     assert len(list((tmp_path / "cache").glob("*/features"))) == 1
     assert not waiting.exists()

@@ -241,11 +241,28 @@ def test_a_preset_brings_its_detector(patchsieve, tmp_path):
     assert config(patchsieve, "--preset", "padim", "--config", path)["channels"] == 40
     refused = patchsieve("fit", "--print-config", "--preset", "padim", "--detector", "patchcore")
     assert refused.code == 2
-    assert "the preset 'padim' is for the detector padim, not for patchcore" in " ".join(refused.err.split())
+    assert "patchcore has no setting 'channels'" in " ".join(refused.err.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [
+        ((), "adaptive"),
+        (("--no-soft-weights", "--coreset", "random"), "adaptive"),
+        (("--tau", "0.1"), "softpatch"),
+        (("--discriminator", "mutual"), "softpatch"),
+        (("--set", "lof_k=5"), "softpatch"),
+        (("--detector", "patchcore", "--seed", "2"), "patchcore"),
+    ],
+)
+def test_settings_of_softpatch_alone_choose_softpatch(patchsieve, options, meant):
+    assert config(patchsieve, *options)["detector"] == meant
 
 
 def test_the_preset_of_the_papers(patchsieve):
     printed = config(patchsieve, "--preset", "paper")
+    assert printed["detector"] == "softpatch"
+    assert config(patchsieve, "--preset", "paper", "--detector", "patchcore")["detector"] == "patchcore"
     assert printed["layers"] == ["layer2", "layer3"]
     assert (printed["image_size"], printed["crop"], printed["dims"]) == (256, 224, 1024)
     assert (printed["tau"], printed["lof_k"], printed["coreset_ratio"]) == (0.15, 6, 0.1)

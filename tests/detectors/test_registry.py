@@ -60,7 +60,8 @@ def test_presets_are_settings_of_the_detector_that_they_are_for(preset: str) -> 
 
 
 def test_the_papers_preset_is_one_of_patchcore_too() -> None:
-    assert make_detector("patchcore", PRESETS["paper"]).dims == 1024
+    settings = {name: value for name, value in PRESETS["paper"].items() if name != "detector"}
+    assert make_detector("patchcore", settings).dims == 1024
 
 
 def test_the_course_project_is_patchcore_on_one_grid_with_a_random_bank() -> None:
@@ -87,7 +88,8 @@ def test_the_presets_of_padim_are_those_of_its_paper(preset: str, backbone: str,
 
 
 def test_the_papers_preset_is_that_of_the_papers() -> None:
-    model = make_detector("softpatch", PRESETS["paper"])
+    settings = dict(PRESETS["paper"])
+    model = make_detector(settings.pop("detector"), settings)
     assert isinstance(model, SoftPatch)
     assert model.backbone == "timm:wide_resnet50_2"
     assert model.layers == ("layer2", "layer3")
@@ -98,7 +100,7 @@ def test_the_papers_preset_is_that_of_the_papers() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("efficientad", {}, "no detector 'efficientad'; choose one of softpatch, patchcore"),
+        ("efficientad", {}, "no detector 'efficientad'; choose one of adaptive, softpatch, patchcore"),
         ("patchcore", {"tau": 0.1}, "patchcore has no setting 'tau'; it has backbone, "),
         ("softpatch", {"tau": "much"}, "the setting tau cannot be 'much'"),
         ("softpatch", {"image_size": [1, 2, 3]}, r"the setting image_size cannot be \[1, 2, 3\]"),

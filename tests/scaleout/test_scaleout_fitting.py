@@ -11,7 +11,7 @@ import torch
 from ray.cluster_utils import Cluster
 
 import patchsieve as product
-from patchsieve.detectors import Detector, SoftPatch
+from patchsieve.detectors import AdaptiveSieve, Detector, SoftPatch
 from patchsieve.features import FeatureExtractor
 from patchsieve.progress import Stage
 from patchsieve.scaleout import features, fit_on_cluster
@@ -51,11 +51,18 @@ def assert_same(found: Detector, expected: Detector) -> None:
     assert found.training_.images.names == expected.training_.images.names
 
 
+@pytest.mark.parametrize("detector", [AdaptiveSieve, SoftPatch])
 def test_the_command_writes_the_model_of_one_machine(
-    folder: Path, alone: Detector, tmp_path: Path, patchsieve: Callable[..., Any]
+    folder: Path,
+    extractor: FeatureExtractor,
+    detector: type[Detector],
+    tmp_path: Path,
+    patchsieve: Callable[..., Any],
 ) -> None:
+    alone = detector(**SMALL).fit(folder, extractor=extractor)
     settings = [f"--set={name}={'none' if value is None else value}" for name, value in SMALL.items()]
-    ended = patchsieve("fit", folder, "--engine", "ray", "--out", tmp_path / "line.sieve", *settings)
+    named = ("--detector", detector.system, *settings)
+    ended = patchsieve("fit", folder, "--engine", "ray", "--out", tmp_path / "line.sieve", *named)
     assert ended.code == 0, ended.err
     assert "2 processors" in ended.err + ended.out
     assert "part_07b.png" in ended.err + ended.out

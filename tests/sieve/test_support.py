@@ -106,6 +106,13 @@ def test_many_images_are_compared_with_some(monkeypatch: pytest.MonkeyPatch) -> 
     torch.testing.assert_close(again.distances, support.distances)
 
 
+@pytest.mark.parametrize(("size", "looked_at"), [((16, 16), 256), ((17, 16), 9 * 8), ((28, 28), 14 * 14)])
+def test_so_many_patches_of_each_image_are_looked_at(size: tuple[int, int], looked_at: int) -> None:
+    support = Support.measure(PatchFeatures(torch.from_numpy(drawn(5, *size, 3))))
+    assert support.distances.shape == (5, looked_at, 5)
+    assert Support.kept_bytes(5, *size) == support.distances.nbytes
+
+
 @settings(max_examples=25, deadline=None)
 @given(shape=sets, witnesses=st.integers(1, 4), out=st.integers(0, 1))
 def test_a_radius_is_the_mean_distance_to_the_nearest_trusted_others(

@@ -51,7 +51,7 @@ def bench(
     ] = Path("bench"),
     detectors: Annotated[
         str | None,
-        typer.Option(help="Names by commas, such as softpatch,patchcore,padim; default these three."),
+        typer.Option(help="Names by commas; default adaptive,softpatch,patchcore,padim."),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="A table of the papers or an ablation; --list-presets names them.")

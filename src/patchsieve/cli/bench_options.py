@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from patchsieve.images import Overlap, TooFew
 
 # What runs where nobody says otherwise.
-DETECTORS = ("softpatch", "patchcore", "padim")
+DETECTORS = ("adaptive", "softpatch", "patchcore", "padim")
 NOISE = (0.0, 0.1)
 OVERLAPS = ("none", "same")
 SEEDS = 3

@@ -11,7 +11,7 @@ from rich.table import Table
 from patchsieve.cli import settings
 from patchsieve.cli.console import out, plain, progress_bars, say, warn
 from patchsieve.cli.fit import build_detector
-from patchsieve.cli.formats import SYSTEMS, Device, Layout, ReportFormat, Strict
+from patchsieve.cli.formats import DETECTOR_HELP, Device, Layout, ReportFormat, Strict
 
 if TYPE_CHECKING:
     from patchsieve.evaluation.course import CourseResult
@@ -34,9 +34,7 @@ def course(
         Path, typer.Argument(metavar="DIR", help="Folder with train/good, train/bad and an unlabelled test/.")
     ],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the two CSV files.")] = Path("results"),
-    detector: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(SYSTEMS)}; default softpatch.")
-    ] = None,
+    detector: Annotated[str | None, typer.Option(help=DETECTOR_HELP)] = None,
     threshold: Annotated[
         str,
         typer.Option(help="calibrated, a score such as 31.5, quantile:0.99 of the good images, or source."),

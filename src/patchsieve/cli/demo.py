@@ -17,7 +17,7 @@ def demo(
     """Generate an inspection set with hidden defects, learn from it uncleaned, and report what was found."""
     from patchsieve.cli.evaluate import judgement_in_words, show_evaluation
     from patchsieve.cli.fit import tell_training
-    from patchsieve.detectors import SoftPatch
+    from patchsieve.detectors import AdaptiveSieve
     from patchsieve.evaluation import evaluate
     from patchsieve.images import read_images
     from patchsieve.images.synthetic import write_demo_set
@@ -28,7 +28,7 @@ def demo(
     with progress_bars() as progress:
         truth = write_demo_set(folder, seed=seed, progress=progress)
         images = read_images(folder)
-        model = SoftPatch(seed=seed).fit(images, progress=progress)
+        model = AdaptiveSieve(seed=seed).fit(images, progress=progress)
         evaluation = evaluate(model, images, progress=progress)
     model.save(model_file)
     tell_training(model)
@@ -43,7 +43,7 @@ def demo(
     )
     show_evaluation(evaluation)
     headline = (
-        f"SoftPatch learnt from {len(model.training_.images)} generated images, "
+        f"The adaptive sieve learnt from {len(model.training_.images)} generated images, "
         f"{len(hidden)} of them secretly defective; "
         f"{sum(found)} of the {len(found)} most suspect truly are. {judgement_in_words(evaluation)}"
     )

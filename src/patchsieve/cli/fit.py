@@ -10,7 +10,7 @@ from patchsieve.cli import settings
 from patchsieve.cli.cluster import Address, WorkEngine, require_fitting
 from patchsieve.cli.console import out, say, seconds_in_words, size_in_words, warn
 from patchsieve.cli.fit_engines import fit_here, fit_on_cluster
-from patchsieve.cli.formats import SYSTEMS, CacheType, Device, Engine, Layout, Strict
+from patchsieve.cli.formats import DETECTOR_HELP, CacheType, Device, Engine, Layout, Strict
 from patchsieve.errors import ImagesError
 from patchsieve.files import require_writable
 
@@ -27,9 +27,7 @@ Out = Annotated[Path, typer.Option("--out", help="The model file to write.")]
 def fit(
     folder: Folder = None,
     out_file: Out = Path("model.sieve"),
-    detector: Annotated[
-        str | None, typer.Option(help=f"One of {', '.join(SYSTEMS)}; default softpatch.")
-    ] = None,
+    detector: Annotated[str | None, typer.Option(help=DETECTOR_HELP)] = None,
     discriminator: Annotated[
         str | None, typer.Option(help="lof (default), nearest, gaussian, or mutual for parts that move.")
     ] = None,
@@ -164,10 +162,10 @@ def fit(
 
 def build_detector(chosen: dict[str, Any]) -> "Detector":
     """Return the unfitted detector for these settings. Raises `ConfigError` where they cannot work."""
-    from patchsieve.detectors import make_detector
+    from patchsieve.detectors import detector_meant, make_detector
 
-    name = str(chosen.pop("detector", "softpatch"))
-    return make_detector(name, chosen)
+    name = chosen.pop("detector", None) or detector_meant(chosen)
+    return make_detector(str(name), chosen)
 
 
 def config_text(model: "Detector") -> str:

@@ -9,9 +9,9 @@ from patchsieve.images import LAYOUTS
 
 # The names of all detectors. Not asked of the registry: help shall not wait for torch. A test holds the two together.
 SYSTEMS = (
+    "adaptive",
     "softpatch",
     "patchcore",
-    "adaptive",
     "quality_softpatch",
     "padim",
     "spade",
@@ -19,6 +19,9 @@ SYSTEMS = (
     "patch_svdd",
     "denoised",
     "ensemble",
+)
+DETECTOR_HELP = (
+    f"One of {', '.join(SYSTEMS)}; default adaptive, or softpatch where tau, the discriminator or lof_k is given."
 )
 
 Layout = Annotated[

@@ -20,16 +20,10 @@ def merged(given: Mapping[str, Any], config: Path | None, preset: str | None) ->
         preset: name of a preset.
 
     Raises:
-        ConfigError: the file or the preset cannot be used, or the preset is meant for another detector.
+        ConfigError: the file or the preset cannot be used.
     """
     asked = ({} if config is None else read_config(config)) | dict(given)
-    if preset is None:
-        return asked
-    settings = _preset(preset)
-    meant, wanted = settings.get("detector"), asked.get("detector")
-    if meant and wanted and wanted != meant:
-        raise ConfigError(f"the preset {preset!r} is for the detector {meant}, not for {wanted}")
-    return settings | asked
+    return asked if preset is None else _preset(preset) | asked
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from patchsieve.detectors.padim import PaDiM
 from patchsieve.detectors.patch_svdd import PatchSVDD
 from patchsieve.detectors.patchcore import PatchCore
 from patchsieve.detectors.quality import QualitySoftPatch
-from patchsieve.detectors.registry import DETECTORS, PRESETS, load, make_detector
+from patchsieve.detectors.registry import DETECTORS, PRESETS, detector_meant, load, make_detector
 from patchsieve.detectors.softpatch import SoftPatch
 from patchsieve.detectors.spade import SPADE
 

@@ -1,6 +1,6 @@
 """Detectors by name, from settings or from a model file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -25,9 +25,9 @@ from patchsieve.errors import ConfigError, ModelFileError
 DETECTORS: dict[str, type[Detector]] = {
     detector.system: detector
     for detector in (
+        AdaptiveSieve,
         SoftPatch,
         PatchCore,
-        AdaptiveSieve,
         QualitySoftPatch,
         PaDiM,
         SPADE,
@@ -38,9 +38,10 @@ DETECTORS: dict[str, type[Detector]] = {
     )
 }
 
-# Settings by name; under `detector` the system that they are meant for, where it is one alone.
+# Settings by name; under `detector` the system that has them where nobody names another.
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
+        "detector": "softpatch",
         "backbone": "timm:wide_resnet50_2",
         "layers": ["layer2", "layer3"],
         "image_size": 256,
@@ -78,6 +79,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "channels": 100,
     },
 }
+
+
+def detector_meant(settings: Iterable[str]) -> str:
+    """Return which detector is meant where nobody names one: the adaptive sieve, unless settings are SoftPatch's own.
+
+    Args:
+        settings: the names of those that are given.
+    """
+    own = {field.name for field in fields(SoftPatch)} - {field.name for field in fields(AdaptiveSieve)}
+    return SoftPatch.system if own.intersection(settings) else AdaptiveSieve.system
 
 
 def make_detector(name: str, settings: Mapping[str, Any] | None = None) -> Detector:

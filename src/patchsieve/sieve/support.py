@@ -18,7 +18,8 @@ from patchsieve.progress import SILENT, Progress, staged
 # Images that others are compared with, and the most patches of all of them together.
 _REFERENCES = 512
 _REFERENCE_PATCHES = 32_768
-# Distances kept at most: with more, fewer patches of each image are looked at.
+# Patches of each image that are looked at, and distances kept at most: with more images fewer patches of each.
+_PATCHES = 256
 _KEPT = 2**26
 # Patches of trusted images that the radius of a bank patch is measured to.
 _RADIUS_PATCHES = 131_072
@@ -66,7 +67,7 @@ class Support:
         origin = sample.mean(dim=0)
         dtype = fast_dtype(features.device)
         targets = target_code((sample - origin).to(dtype)).T
-        step = _step(height, width, most=_KEPT // (images * len(chosen)))
+        step = _lattice(images, height, width)
         at_a_time = max(1, _PRODUCT_BYTES // (targets.itemsize * len(sample)))
 
         def nearest(block: torch.Tensor) -> torch.Tensor:
@@ -91,7 +92,7 @@ class Support:
     def kept_bytes(images: int, height: int, width: int) -> int:
         """Return what the distances of so many images, with grids of this size, take."""
         references = min(images, _REFERENCES)
-        step = _step(height, width, most=_KEPT // (images * references))
+        step = _lattice(images, height, width)
         return 4 * images * references * -(-height // step) * -(-width // step)
 
     def evidence(self) -> torch.Tensor:
@@ -219,6 +220,12 @@ def _drawn(
     places = random.random((len(images), height * width)).argpartition(each - 1, axis=1)[:, :each]
     indices = (images[:, None] * height * width + np.sort(places, axis=1)).ravel()
     return features.patches(torch.from_numpy(indices).to(features.device))
+
+
+def _lattice(images: int, height: int, width: int) -> int:
+    """Return on how fine a lattice the patches of so many images are compared."""
+    kept = _KEPT // (images * min(images, _REFERENCES))
+    return _step(height, width, most=min(_PATCHES, kept))
 
 
 def _step(height: int, width: int, most: int) -> int:
