@@ -20,9 +20,7 @@ SYSTEMS = (
     "denoised",
     "ensemble",
 )
-DETECTOR_HELP = (
-    f"One of {', '.join(SYSTEMS)}; default adaptive, or softpatch where tau, the discriminator or lof_k is given."
-)
+DETECTOR_HELP = f"One of {', '.join(SYSTEMS)}; default adaptive, or softpatch where tau, the discriminator or lof_k is given."
 
 Layout = Annotated[
     str,

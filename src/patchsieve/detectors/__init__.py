@@ -31,6 +31,7 @@ __all__ = [
     "PatchSVDD",
     "QualitySoftPatch",
     "SoftPatch",
+    "detector_meant",
     "load",
     "make_detector",
 ]

@@ -113,7 +113,9 @@ class AdaptiveSieve(BankDetector):
             trusted = support.trusted(min(round(self.contamination_ * count), count - 2))
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
         self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
-        weights = self._outlier_factors(features, progress) if self.contamination_ and self.soft_weights else None
+        weights = (
+            self._outlier_factors(features, progress) if self.contamination_ and self.soft_weights else None
+        )
         keep = trusted[:, None, None].expand(features.shape[:3])
         self.bank_ = self.build_bank(features, progress, keep=keep, weights=weights)
         if self.witnesses and (self.contamination_ or not sure):
