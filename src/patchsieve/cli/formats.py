@@ -20,7 +20,7 @@ SYSTEMS = (
     "denoised",
     "ensemble",
 )
-DETECTOR_HELP = f"One of {', '.join(SYSTEMS)}; default adaptive, or softpatch where tau, the discriminator or lof_k is given."
+DETECTOR_HELP = f"One of {', '.join(SYSTEMS)}; default adaptive; softpatch if settings of it alone are given."
 
 Layout = Annotated[
     str,

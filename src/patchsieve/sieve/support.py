@@ -23,6 +23,8 @@ _PATCHES = 256
 _KEPT = 2**26
 # Patches of trusted images that the radius of a bank patch is measured to.
 _RADIUS_PATCHES = 131_072
+# Images that are worked on together.
+_TOGETHER = 16
 # Working memory of one product.
 _PRODUCT_BYTES = 8 * 2**20
 # Which nearest other image counts before anything is known: two defects of one kind do not hide each other.
@@ -64,25 +66,12 @@ class Support:
         chosen = np.sort(random.permutation(images)[:_REFERENCES])
         each = min(height * width, max(1, _REFERENCE_PATCHES // len(chosen)))
         sample = _drawn(features, chosen, each, random)
-        origin = sample.mean(dim=0)
-        dtype = fast_dtype(features.device)
-        targets = target_code((sample - origin).to(dtype)).T
-        step = _lattice(images, height, width)
-        at_a_time = max(1, _PRODUCT_BYTES // (targets.itemsize * len(sample)))
-
-        def nearest(block: torch.Tensor) -> torch.Tensor:
-            halves = query_code(block.to(dtype)) @ targets
-            found = halves.view(len(block), len(chosen), each).amin(dim=2).float()
-            return found.mul_(2).clamp_(min=0).sqrt_()
-
+        near = _Near.to(sample, len(chosen), _lattice(images, height, width))
         distances = []
         with staged(progress, "comparing images", images) as stage:
-            for batch in features.batches(16):
-                lattice = batch[:, ::step, ::step].flatten(1, 2)
-                blocks = torch.split(lattice.flatten(0, 1) - origin, at_a_time)
-                found = torch.cat(map_blocks(nearest, blocks, features.device))
-                distances.append(found.view(*lattice.shape[:2], -1))
-                stage.advance(len(batch))
+            for found in features.map_batches(near, _TOGETHER):
+                distances.append(found.to(features.device))
+                stage.advance(len(found))
         references = torch.from_numpy(chosen).to(features.device)
         kept = torch.cat(distances)
         kept[references, :, torch.arange(len(chosen), device=kept.device)] = torch.inf
@@ -140,6 +129,41 @@ class Support:
 
 
 @dataclass(frozen=True)
+class _Near:
+    """Distances of images to samples of the references, where the images lie.
+
+    Attributes:
+        targets: `[C + 6, R each]`, codes of the samples in the fast type.
+        origin: float32 `[C]`, what the samples are less.
+        references: R.
+        step: of the lattice of patches that are looked at.
+    """
+
+    targets: torch.Tensor
+    origin: torch.Tensor
+    references: int
+    step: int
+
+    @classmethod
+    def to(cls, sample: torch.Tensor, references: int, step: int) -> "_Near":
+        origin = sample.mean(dim=0)
+        return cls(target_code((sample - origin).to(fast_dtype(sample.device))).T, origin, references, step)
+
+    def __call__(self, images: torch.Tensor, _: int) -> torch.Tensor:
+        """Return float32 `[n, P, R]` of images `[n, H, W, C]`."""
+        lattice = images[:, :: self.step, :: self.step].flatten(1, 2)
+        at_a_time = max(1, _PRODUCT_BYTES // (self.targets.itemsize * self.targets.shape[1]))
+        blocks = torch.split(lattice.flatten(0, 1) - self.origin, at_a_time)
+        found = torch.cat(map_blocks(self._nearest, blocks, images.device))
+        return found.view(*lattice.shape[:2], -1)
+
+    def _nearest(self, block: torch.Tensor) -> torch.Tensor:
+        halves = query_code(block.to(self.targets.dtype)) @ self.targets
+        found = halves.view(len(block), self.references, -1).amin(dim=2).float()
+        return found.mul_(2).clamp_(min=0).sqrt_()
+
+
+@dataclass(frozen=True)
 class Witnesses:
     """The trusted images that show what is most like each of some patches, those aside that the patches are from.
 
@@ -173,25 +197,20 @@ class Witnesses:
             count: how many of the nearest a radius is the mean distance to; all others where there are fewer.
         """
         _, height, width, _ = features.shape
-        images = trusted.nonzero()[:, 0].tolist()
+        images = trusted.nonzero()[:, 0]
         step = _step(height, width, most=max(1, _RADIUS_PATCHES // len(images)))
         known = min(count + 1, len(images) - 1)
-        # Squared, less the square of the patch itself.
         best = patches.new_full((len(patches), known), torch.inf)
         which = owners.new_full((len(patches), known), -1)
-        at_a_time = max(1, _PRODUCT_BYTES // (4 * len(patches)))
         origin = patches.mean(dim=0)
-        centred = patches - origin
-        squares = centred.square().sum(dim=1)
-        for image in images:
-            lattice = features.images(image, image + 1)[0, ::step, ::step].flatten(0, 1) - origin
-            nearest = torch.full_like(squares, torch.inf)
-            for part in torch.split(lattice, at_a_time):
-                products = torch.addmm(part.square().sum(dim=1), centred, part.T, alpha=-2.0)
-                nearest = torch.minimum(nearest, products.amin(dim=1))
+        away = _Away(patches - origin, origin, step)
+        done = features.take(images.cpu().numpy()).map_batches(away, _TOGETHER)
+        distances = (nearest.to(patches.device) for batch in done for nearest in batch)
+        for image, nearest in zip(images.tolist(), distances, strict=True):
             nearest[owners == image] = torch.inf
             best, order = torch.cat([best, nearest[:, None]], dim=1).topk(known, dim=1, largest=False)
             which = torch.cat([which, torch.full_like(which[:, :1], image)], dim=1).gather(1, order)
+        squares = away.patches.square().sum(dim=1)
         return cls(best.add_(squares[:, None]).clamp_(min=0).sqrt_(), which, count)
 
     @property
@@ -207,6 +226,33 @@ class Witnesses:
         missing = ~counted.any(dim=1)
         total = torch.where(counted, self.distances, 0.0).sum(dim=1) / counted.sum(dim=1).clamp_(min=1)
         return torch.where(missing, self.distances[:, 0], total)
+
+
+@dataclass(frozen=True)
+class _Away:
+    """Squared distances of patches to the nearest patch of each image, less their own squares, where the images lie.
+
+    Attributes:
+        patches: float32 `[M, C]`, less `origin`.
+        origin: float32 `[C]`.
+        step: of the lattice of each image's patches that are looked at.
+    """
+
+    patches: torch.Tensor
+    origin: torch.Tensor
+    step: int
+
+    def __call__(self, images: torch.Tensor, _: int) -> torch.Tensor:
+        """Return float32 `[n, M]` of images `[n, H, W, C]`."""
+        return torch.stack([self._nearest(image[:: self.step, :: self.step]) for image in images])
+
+    def _nearest(self, lattice: torch.Tensor) -> torch.Tensor:
+        at_a_time = max(1, _PRODUCT_BYTES // (4 * len(self.patches)))
+        nearest = torch.full_like(self.patches[:, 0], torch.inf)
+        for part in torch.split(lattice.flatten(0, 1) - self.origin, at_a_time):
+            products = torch.addmm(part.square().sum(dim=1), self.patches, part.T, alpha=-2.0)
+            nearest = torch.minimum(nearest, products.amin(dim=1))
+        return nearest
 
 
 def _drawn(
