@@ -51,7 +51,11 @@ def test_distances_and_evidence_are_those_of_their_definition(
     near = {"rtol": 1e-3, "atol": 2e-3}
     if dtype == torch.bfloat16:  # which rounds lengths to 8 bits
         near = {"rtol": 0, "atol": 0.01 * np.linalg.norm(values - values.mean(axis=(0, 1, 2)), axis=3).max()}
-    np.testing.assert_allclose(support.distances.numpy(), away, **near)
+    assert support.distances.shape == (len(values), away.shape[1], len(values) - 1)
+    np.testing.assert_allclose(support.distances, np.sort(away, axis=2)[:, :, :-1], **near)
+    np.testing.assert_allclose(
+        np.take_along_axis(away, support.nearest.long().numpy(), axis=2), support.distances, **near
+    )
     third = np.sort(away, axis=2)[:, :, min(3, len(values) - 1) - 1]
     worst = np.sort(third, axis=1)[:, ::-1][:, : max(1, round(0.1 * third.shape[1]))]
     np.testing.assert_allclose(support.evidence(), worst.mean(axis=1), **near)
@@ -67,7 +71,9 @@ def test_trusted_images_are_those_that_they_themselves_find_least_odd(
     support = Support.measure(PatchFeatures(torch.from_numpy(values)))
     trusted = support.trusted(distrusted).numpy()
     assert (~trusted).sum() == distrusted
-    away = twin(values)
+    # Distances as they were measured: two images that are nearest to each other are as odd, but for the rounding.
+    away = np.full((len(values), support.distances.shape[1], len(values)), np.inf)
+    np.put_along_axis(away, support.nearest.long().numpy(), support.distances.double().numpy(), axis=2)
     scores = np.sort(away, axis=2)[:, :, min(3, len(values) - 1) - 1].max(axis=1)
     expected = np.zeros(len(values), dtype=bool)
     expected[np.argsort(scores, kind="stable")[: len(values) - distrusted]] = True
@@ -91,26 +97,38 @@ def test_defects_that_look_alike_do_not_hide_each_other() -> None:
 def test_many_images_are_compared_with_some(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patchsieve.sieve.support, "_REFERENCES", 10)
     monkeypatch.setattr(patchsieve.sieve.support, "_REFERENCE_PATCHES", 50)
-    monkeypatch.setattr(patchsieve.sieve.support, "_KEPT", 40 * 10 * 4)
+    monkeypatch.setattr(patchsieve.sieve.support, "_NEAREST", 5)
+    monkeypatch.setattr(patchsieve.sieve.support, "_KEPT", 40 * 5 * 4)
     values = drawn(40, 4, 4, 6)
     values[7] += 20
     support = Support.measure(PatchFeatures(torch.from_numpy(values)), seed=3)
-    assert support.distances.shape == (40, 4, 10)
-    assert Support.kept_bytes(40, 4, 4) == support.distances.nbytes
+    assert support.distances.shape == support.nearest.shape == (40, 4, 5)
+    assert Support.kept_bytes(40, 4, 4) == support.distances.nbytes + support.nearest.nbytes
     assert (np.diff(support.references) > 0).all()
-    infinite = support.distances.isinf().all(dim=1).nonzero()
-    np.testing.assert_array_equal(infinite[:, 0], support.references[infinite[:, 1]])
-    assert (support.distances[infinite[:, 0], 0, infinite[:, 1]] == torch.inf).all()
+    assert len(support.references) == 10
+    assert (np.diff(support.distances, axis=2) >= 0).all()
+    assert support.distances.isfinite().all()
+    assert (support.references[support.nearest.long()] != torch.arange(40)[:, None, None]).all()
     assert not support.trusted(1)[7]
     again = Support.measure(PatchFeatures(torch.from_numpy(values)), seed=3)
     torch.testing.assert_close(again.distances, support.distances)
 
 
+def test_who_is_known_by_distrusted_images_alone_comes_last() -> None:
+    """Four know each other well, but for one; eight know each other a little. Of twelve, five are to go."""
+    distances = torch.tensor([[[0.1, 0.2, 9.0]]] * 4 + [[[5.0, 5.0, 5.0]]] * 8)
+    distances[4] = 5.5
+    nearest = torch.tensor([[[1, 2, 3]], [[0, 2, 3]], [[0, 1, 3]], [[0, 1, 2]], *[[[5, 6, 7]]] * 8])
+    nearest[5:8, 0] = torch.tensor([8, 9, 10])
+    trusted = Support(distances, nearest.to(torch.int16), torch.arange(12)).trusted(5)
+    np.testing.assert_array_equal((~trusted).nonzero()[:, 0], np.arange(5))
+
+
 @pytest.mark.parametrize(("size", "looked_at"), [((16, 16), 256), ((17, 16), 9 * 8), ((28, 28), 14 * 14)])
 def test_so_many_patches_of_each_image_are_looked_at(size: tuple[int, int], looked_at: int) -> None:
     support = Support.measure(PatchFeatures(torch.from_numpy(drawn(5, *size, 3))))
-    assert support.distances.shape == (5, looked_at, 5)
-    assert Support.kept_bytes(5, *size) == support.distances.nbytes
+    assert support.distances.shape == (5, looked_at, 4)
+    assert Support.kept_bytes(5, *size) == support.distances.nbytes + support.nearest.nbytes
 
 
 @settings(max_examples=25, deadline=None)

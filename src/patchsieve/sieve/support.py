@@ -18,6 +18,8 @@ from patchsieve.progress import SILENT, Progress, staged
 # Images that others are compared with, and the most patches of all of them together.
 _REFERENCES = 512
 _REFERENCE_PATCHES = 32_768
+# Nearest references that are kept of each patch: one of them is trusted, or the patch is of no usual kind.
+_NEAREST = 16
 # Patches of each image that are looked at, and distances kept at most: with more images fewer patches of each.
 _PATCHES = 256
 _KEPT = 2**26
@@ -39,12 +41,14 @@ class Support:
     """Distances of patches of every image to the nearest patch of other images.
 
     Attributes:
-        distances: float32 `[N, P, R]`, of P patches of each image, on a lattice, to R reference images; infinite to
-            itself.
-        references: int64 `[R]` ascending, which images these are.
+        distances: float32 `[N, P, K]` ascending, of P patches of each image, on a lattice, to the K reference images
+            that are nearest to it, the image itself aside.
+        nearest: int16 `[N, P, K]`, which of the references these are.
+        references: int64 `[R]` ascending, which images are references.
     """
 
     distances: torch.Tensor = field(repr=False)
+    nearest: torch.Tensor = field(repr=False)
     references: torch.Tensor = field(repr=False)
 
     @classmethod
@@ -66,23 +70,22 @@ class Support:
         chosen = np.sort(random.permutation(images)[:_REFERENCES])
         each = min(height * width, max(1, _REFERENCE_PATCHES // len(chosen)))
         sample = _drawn(features, chosen, each, random)
-        near = _Near.to(sample, len(chosen), _lattice(images, height, width))
-        distances = []
+        references = torch.from_numpy(chosen).to(features.device)
+        near = _Near.to(sample, references, _lattice(images, height, width))
+        distances: list[torch.Tensor] = []
+        nearest: list[torch.Tensor] = []
         with staged(progress, "comparing images", images) as stage:
             for found in features.map_batches(near, _TOGETHER):
-                distances.append(found.to(features.device))
-                stage.advance(len(found))
-        references = torch.from_numpy(chosen).to(features.device)
-        kept = torch.cat(distances)
-        kept[references, :, torch.arange(len(chosen), device=kept.device)] = torch.inf
-        return cls(kept, references)
+                for kept, part in zip((distances, nearest), found, strict=True):
+                    kept.append(part.to(features.device))
+                stage.advance(len(found[0]))
+        return cls(torch.cat(distances), torch.cat(nearest), references)
 
     @staticmethod
     def kept_bytes(images: int, height: int, width: int) -> int:
-        """Return what the distances of so many images, with grids of this size, take."""
-        references = min(images, _REFERENCES)
+        """Return what is kept of so many images with grids of this size."""
         step = _lattice(images, height, width)
-        return 4 * images * references * -(-height // step) * -(-width // step)
+        return 6 * images * _known(images) * -(-height // step) * -(-width // step)
 
     def evidence(self) -> torch.Tensor:
         """Return what speaks against each image before any other is distrusted, float32 `[N]`, high = defective.
@@ -95,15 +98,14 @@ class Support:
         return apart.topk(worst, dim=1).values.mean(dim=1)
 
     def _apart(self) -> torch.Tensor:
-        k = min(_CAUTIOUS, len(self.references) - 1)
-        return self.distances.kthvalue(k, dim=2).values
+        return self.distances[:, :, min(_CAUTIOUS, self.distances.shape[2]) - 1]
 
     def trusted(self, distrusted: int) -> torch.Tensor:
         """Choose the images to trust, all but `distrusted`: concentration steps, as of a least trimmed estimate.
 
         Score every image by its largest distance to the third nearest other image and trust those with the lowest
         scores; score all again by the largest distance to the nearest trusted other image; and so on until nothing
-        changes.
+        changes. An image with a patch of whose K nearest none is trusted comes last.
 
         Returns:
             bool `[N]`.
@@ -125,41 +127,47 @@ class Support:
         return trusted
 
     def _scores(self, judges: torch.Tensor) -> torch.Tensor:
-        return torch.stack([image[:, judges].amin(dim=1).amax() for image in self.distances])
+        scores = []
+        for distances, nearest in zip(self.distances, self.nearest, strict=True):
+            scores.append(distances.masked_fill(~judges[nearest.long()], torch.inf).amin(dim=1).amax())
+        return torch.stack(scores)
 
 
 @dataclass(frozen=True)
 class _Near:
-    """Distances of images to samples of the references, where the images lie.
+    """The references that are nearest to patches of images, found where the images lie.
 
     Attributes:
-        targets: `[C + 6, R each]`, codes of the samples in the fast type.
+        targets: `[C + 6, R each]`, codes of samples of the references in the fast type.
         origin: float32 `[C]`, what the samples are less.
-        references: R.
+        references: int64 `[R]`, which images these are.
         step: of the lattice of patches that are looked at.
     """
 
     targets: torch.Tensor
     origin: torch.Tensor
-    references: int
+    references: torch.Tensor
     step: int
 
     @classmethod
-    def to(cls, sample: torch.Tensor, references: int, step: int) -> "_Near":
+    def to(cls, sample: torch.Tensor, references: torch.Tensor, step: int) -> "_Near":
         origin = sample.mean(dim=0)
         return cls(target_code((sample - origin).to(fast_dtype(sample.device))).T, origin, references, step)
 
-    def __call__(self, images: torch.Tensor, _: int) -> torch.Tensor:
-        """Return float32 `[n, P, R]` of images `[n, H, W, C]`."""
+    def __call__(self, images: torch.Tensor, first: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return distances and references, as those of a `Support`, for images `[n, H, W, C]`."""
         lattice = images[:, :: self.step, :: self.step].flatten(1, 2)
         at_a_time = max(1, _PRODUCT_BYTES // (self.targets.itemsize * self.targets.shape[1]))
         blocks = torch.split(lattice.flatten(0, 1) - self.origin, at_a_time)
-        found = torch.cat(map_blocks(self._nearest, blocks, images.device))
-        return found.view(*lattice.shape[:2], -1)
+        found = torch.cat(map_blocks(self._nearest, blocks, images.device)).view(*lattice.shape[:2], -1)
+        numbers = torch.arange(first, first + len(images), device=images.device)
+        found.masked_fill_((self.references == numbers[:, None])[:, None], torch.inf)
+        nearest = found.topk(_known(len(self.references)), dim=2, largest=False)
+        return nearest.values, nearest.indices.to(torch.int16)
 
     def _nearest(self, block: torch.Tensor) -> torch.Tensor:
         halves = query_code(block.to(self.targets.dtype)) @ self.targets
-        found = halves.view(len(block), self.references, -1).amin(dim=2).float()
+        found = halves.view(len(block), len(self.references), -1).amin(dim=2).float()
         return found.mul_(2).clamp_(min=0).sqrt_()
 
 
@@ -270,8 +278,12 @@ def _drawn(
 
 def _lattice(images: int, height: int, width: int) -> int:
     """Return on how fine a lattice the patches of so many images are compared."""
-    kept = _KEPT // (images * min(images, _REFERENCES))
-    return _step(height, width, most=min(_PATCHES, kept))
+    return _step(height, width, most=min(_PATCHES, _KEPT // (images * _known(images))))
+
+
+def _known(images: int) -> int:
+    """Return how many of the nearest of so many images are kept: one is no other image than itself."""
+    return min(_NEAREST, images - 1)
 
 
 def _step(height: int, width: int, most: int) -> int:
