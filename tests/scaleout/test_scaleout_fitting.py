@@ -51,16 +51,21 @@ def assert_same(found: Detector, expected: Detector) -> None:
     assert found.training_.images.names == expected.training_.images.names
 
 
-@pytest.mark.parametrize("detector", [AdaptiveSieve, SoftPatch])
+@pytest.mark.parametrize(
+    ("detector", "own"),
+    [(AdaptiveSieve, {}), (AdaptiveSieve, {"contamination": 0.1}), (SoftPatch, {"discriminator": "mutual"})],
+)
 def test_the_command_writes_the_model_of_one_machine(
     folder: Path,
     extractor: FeatureExtractor,
     detector: type[Detector],
+    own: dict[str, Any],
     tmp_path: Path,
     patchsieve: Callable[..., Any],
 ) -> None:
-    alone = detector(**SMALL).fit(folder, extractor=extractor)
-    settings = [f"--set={name}={'none' if value is None else value}" for name, value in SMALL.items()]
+    chosen = {**SMALL, **own}
+    alone = detector(**chosen).fit(folder, extractor=extractor)
+    settings = [f"--set={name}={'none' if value is None else value}" for name, value in chosen.items()]
     named = ("--detector", detector.system, *settings)
     ended = patchsieve("fit", folder, "--engine", "ray", "--out", tmp_path / "line.sieve", *named)
     assert ended.code == 0, ended.err

@@ -86,19 +86,15 @@ class Mutual:
         """
         sample = _Sample.of(features, self.patches, self.min_images, self.seed)
         images, height, width, channels = features.shape
-        scores = torch.empty(images, height * width, device=features.device)
         read = max(1, _READ_BYTES // (4 * height * width * channels))
-        rows = max(1, _PRODUCT_BYTES // (sample.codes.element_size() * len(sample.patches)))
-        told = 0
-        for first in range(0, images, read):
-            block = features.images(first, min(first + read, images)).flatten(1, 2)
-            parts = [(first + index, part) for index, image in enumerate(block) for part in image.split(rows)]
-            found = map_blocks(lambda part: sample.distances(*part, self.k), parts, features.device)
-            scores[first : first + len(block)] = torch.cat(found).view(len(block), -1)
-            done = height * width * (first + len(block)) // images
-            stage.advance(done - told)
-            told = done
-        return scores
+        scores: list[torch.Tensor] = []
+        told = done = 0
+        for found in features.map_batches(_KthDistances(sample, self.k), read):
+            scores.append(found.to(features.device))
+            done += len(found)
+            stage.advance(height * width * done // images - told)
+            told = height * width * done // images
+        return torch.cat(scores)
 
 
 @dataclass(frozen=True)
@@ -156,3 +152,19 @@ class _Sample:
     def __len__(self) -> int:
         """How many images are drawn from."""
         return int(self.row_of.max()) + 1
+
+
+@dataclass(frozen=True)
+class _KthDistances:
+    """Distances of images' patches to the k-th nearest other image, where the images lie."""
+
+    sample: _Sample
+    k: int
+
+    def __call__(self, images: torch.Tensor, first: int) -> torch.Tensor:
+        """Return float32 `[n, H W]` of images `[n, H, W, C]`, of which the first has this number."""
+        rows = max(1, _PRODUCT_BYTES // (self.sample.codes.element_size() * len(self.sample.patches)))
+        numbered = enumerate(images.flatten(1, 2), first)
+        parts = [(number, part) for number, image in numbered for part in image.split(rows)]
+        found = map_blocks(lambda part: self.sample.distances(*part, self.k), parts, images.device)
+        return torch.cat(found).view(len(images), -1)
