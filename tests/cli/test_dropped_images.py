@@ -32,6 +32,17 @@ def test_fit_the_report_and_the_suspects_name_what_was_dropped(patchsieve, unsor
     assert len(notes) == 28
 
 
+def test_the_adaptive_sieve_says_that_it_distrusts_nothing(patchsieve, unsorted, tmp_path):
+    path = tmp_path / "line7.sieve"
+    finished = patchsieve("fit", unsorted, "--out", path, small=True)
+    said = "fewer than 80 images cannot tell whether some are defective: all were learnt from"
+    assert said in " ".join(finished.err.split())
+    assert said in path.with_suffix(".html").read_text()
+    finished = patchsieve("fit", unsorted, "--set", "contamination=0", "--out", path, small=True)
+    assert "images were learnt from" not in finished.err
+    assert load(path).finding == ""
+
+
 def test_the_adaptive_sieve_says_what_it_distrusts(patchsieve, unsorted, tmp_path):
     path, why = tmp_path / "line7.sieve", "since they look defective"
     settings = ("--detector", "adaptive", "--set", "contamination=0.15")

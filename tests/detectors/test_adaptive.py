@@ -177,6 +177,19 @@ def test_a_model_comes_back_and_goes_on_learning(synthetic: Synthetic, tmp_path:
     assert not torch.equal(again.score(test)[1], before)
 
 
+def test_what_was_found_is_said(synthetic: Synthetic, tmp_path: Path) -> None:
+    said = {
+        79: "fewer than 80 images cannot tell whether some are defective",
+        80: "no contamination is evident: all images were learnt from",
+    }
+    for count, words in said.items():
+        model = AdaptiveSieve().fit(synthetic(count))
+        assert words in model.finding
+        model.save(tmp_path / "model.sieve")
+        assert load(tmp_path / "model.sieve").finding == model.finding
+    assert AdaptiveSieve().fit(contaminated(synthetic(150), 15)).finding == ""
+
+
 def test_a_model_without_radii_comes_back(synthetic: Synthetic, tmp_path: Path) -> None:
     model = AdaptiveSieve(contamination=0).fit(synthetic(12))
     test = synthetic(5, seed=1).features.tensor()

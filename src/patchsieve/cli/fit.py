@@ -260,6 +260,8 @@ def tell_training(model: "Detector") -> None:
     if dropped:
         worst = ", ".join(dropped[:5]) + (", ..." if len(dropped) > 5 else "")
         say(f"{len(dropped)} images {model.why_dropped}; the worst first: {worst}")
+    if model.finding:
+        say(model.finding)
     training = model.training_
     above = int((training.scores[training.unmarked()] > model.threshold_).sum())
     say(

@@ -137,6 +137,18 @@ class AdaptiveSieve(BankDetector):
         """See `Detector.why_dropped`."""
         return "not learnt from, since they look defective"
 
+    @property
+    def finding(self) -> str:
+        """See `Detector.finding`."""
+        if self.contamination is not None or self.contamination_:
+            return ""
+        if self.bank_.radii is None:
+            return "no contamination is evident: all images were learnt from"
+        return (
+            f"fewer than {_TELLING} images cannot tell whether some are defective: all were learnt from, but what one "
+            "of them alone shows does not count as normal"
+        )
+
     def doubted(self) -> npt.NDArray[np.bool_] | None:
         """See `Detector.doubted`."""
         return self._doubted

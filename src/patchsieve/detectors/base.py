@@ -418,6 +418,11 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         """Why `dropped_images` were not learnt from, in words that follow "images"."""
         return ""
 
+    @property
+    def finding(self) -> str:
+        """What the fit found out about the training images beside `dropped_images`, in words; empty for nothing."""
+        return ""
+
     def doubted(self) -> npt.NDArray[np.bool_] | None:
         """Say after `learn` which images it did not learn from because they look defective: bool `[N]`, None for none.
 

@@ -206,6 +206,8 @@ def _facts(model: Detector) -> tuple[tuple[str, str], ...]:
     if dropped:
         worst = ", ".join(dropped[:_MOST_SUSPECTS]) + (", ..." if len(dropped) > _MOST_SUSPECTS else "")
         rows.append((f"Images {model.why_dropped}", f"{len(dropped)}, the worst first: {worst}"))
+    if model.finding:
+        rows.append(("Contamination", model.finding))
     return tuple(rows)
 
 
