@@ -120,8 +120,13 @@ def test_who_is_known_by_distrusted_images_alone_comes_last() -> None:
     distances[4] = 5.5
     nearest = torch.tensor([[[1, 2, 3]], [[0, 2, 3]], [[0, 1, 3]], [[0, 1, 2]], *[[[5, 6, 7]]] * 8])
     nearest[5:8, 0] = torch.tensor([8, 9, 10])
-    trusted = Support(distances, nearest.to(torch.int16), torch.arange(12)).trusted(5)
-    np.testing.assert_array_equal((~trusted).nonzero()[:, 0], np.arange(5))
+    support = Support(distances, nearest.to(torch.int16), torch.arange(12))
+    np.testing.assert_array_equal((~support.trusted(5)).nonzero()[:, 0], np.arange(5))
+    # Among themselves they are in the order of how far the others are.
+    distances[2, 0, 2] = 8.0
+    scores = support._scores(torch.arange(12) >= 4)
+    assert scores[2] < scores[[0, 1, 3]].min()
+    assert scores[4:].max() < scores[2]
 
 
 @pytest.mark.parametrize(("size", "looked_at"), [((16, 16), 256), ((17, 16), 9 * 8), ((28, 28), 14 * 14)])

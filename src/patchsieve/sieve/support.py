@@ -105,7 +105,7 @@ class Support:
 
         Score every image by its largest distance to the third nearest other image and trust those with the lowest
         scores; score all again by the largest distance to the nearest trusted other image; and so on until nothing
-        changes. An image with a patch of whose K nearest none is trusted comes last.
+        changes. Images with a patch of whose K nearest none is trusted come last, by how far these K are.
 
         Returns:
             bool `[N]`.
@@ -127,9 +127,10 @@ class Support:
         return trusted
 
     def _scores(self, judges: torch.Tensor) -> torch.Tensor:
-        scores = []
+        beyond, scores = self.distances.max(), []
         for distances, nearest in zip(self.distances, self.nearest, strict=True):
-            scores.append(distances.masked_fill(~judges[nearest.long()], torch.inf).amin(dim=1).amax())
+            found = distances.masked_fill(~judges[nearest.long()], torch.inf).amin(dim=1)
+            scores.append(torch.where(found.isinf(), beyond + distances[:, -1], found).amax())
         return torch.stack(scores)
 
 
