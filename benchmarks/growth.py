@@ -40,7 +40,9 @@ def main() -> None:
             rows.append(measure(arguments, folder, count))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     titles = list(rows[-1]["stages"])
-    print(f"Bank of at most {arguments.bank_size:,} patches, budget {arguments.budget}.\n")
+    print(
+        f"{arguments.detector}, bank of at most {arguments.bank_size:,} patches, budget {arguments.budget}.\n"
+    )
     print(
         f"| images | {' | '.join(f'{title}, s' for title in titles)} | whole fit, s | ms an image | peak memory, GiB |"
     )
@@ -58,6 +60,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, help="one set of images in the MVTec AD layout")
+    parser.add_argument("--detector", default="adaptive")
     parser.add_argument("--images", default="1000,5000,20000")
     parser.add_argument("--bank-size", type=int, default=20_000)
     parser.add_argument("--budget", default="6GiB")
@@ -97,7 +100,7 @@ def jittered(source: Image.Image, number: int, folder: Path) -> None:
 def measure(arguments: argparse.Namespace, folder: Path, count: int) -> dict:
     command = [sys.executable, __file__, str(arguments.data), "--child", str(folder)]
     command += ["--bank-size", str(arguments.bank_size), "--budget", arguments.budget]
-    command += ["--cache-dtype", arguments.cache_dtype]
+    command += ["--cache-dtype", arguments.cache_dtype, "--detector", arguments.detector]
     started = perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         peak = watch(child)
@@ -119,11 +122,12 @@ def watch(child: subprocess.Popen) -> int:
 
 
 def fit(arguments: argparse.Namespace) -> None:
-    from patchsieve import SoftPatch
+    from patchsieve.detectors import make_detector
     from speed.stages import StageTimes
 
     stages = StageTimes()
-    model = SoftPatch(bank_size=arguments.bank_size, memory_budget=memory(arguments.budget))
+    settings = {"bank_size": arguments.bank_size, "memory_budget": memory(arguments.budget)}
+    model = make_detector(arguments.detector, settings)
     with tempfile.TemporaryDirectory(dir=arguments.child.parent) as cache:
         model.fit(arguments.child, progress=stages, cache=cache, cache_dtype=arguments.cache_dtype)
         model.save(Path(cache) / "model.sieve")
