@@ -134,6 +134,7 @@ def test_so_many_patches_of_each_image_are_looked_at(size: tuple[int, int], look
     support = Support.measure(PatchFeatures(torch.from_numpy(drawn(5, *size, 3))))
     assert support.distances.shape == (5, looked_at, 4)
     assert Support.kept_bytes(5, *size) == support.distances.nbytes + support.nearest.nbytes
+    assert Support.kept_bytes(1, *size) == 6 * looked_at
 
 
 @settings(max_examples=25, deadline=None)

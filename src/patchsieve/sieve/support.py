@@ -283,8 +283,8 @@ def _lattice(images: int, height: int, width: int) -> int:
 
 
 def _known(images: int) -> int:
-    """Return how many of the nearest of so many images are kept: one is no other image than itself."""
-    return min(_NEAREST, images - 1)
+    """Return how many of the nearest of so many images are kept, 1 at least: an image is no other than itself."""
+    return max(1, min(_NEAREST, images - 1))
 
 
 def _step(height: int, width: int, most: int) -> int:
