@@ -32,9 +32,9 @@ def test_fit_the_report_and_the_suspects_name_what_was_dropped(patchsieve, unsor
     assert len(notes) == 28
 
 
-def test_the_adaptive_sieve_says_that_it_distrusts_nothing(patchsieve, unsorted, tmp_path):
+def test_the_adaptive_sieve_says_that_it_distrusts_nothing(patchsieve, unsorted, parts, tmp_path):
     path = tmp_path / "line7.sieve"
-    finished = patchsieve("fit", unsorted, "--out", path, small=True)
+    finished = patchsieve("fit", parts(tmp_path / "clean", 20), "--out", path, small=True)
     said = "fewer than 80 images cannot tell whether some are defective: all were learnt from"
     assert said in " ".join(finished.err.split())
     assert said in path.with_suffix(".html").read_text()
@@ -43,13 +43,14 @@ def test_the_adaptive_sieve_says_that_it_distrusts_nothing(patchsieve, unsorted,
     assert load(path).finding == ""
 
 
-def test_the_adaptive_sieve_says_what_it_distrusts(patchsieve, unsorted, tmp_path):
+@pytest.mark.parametrize("settings", [(), ("--set", "contamination=0.15")])
+def test_the_adaptive_sieve_says_what_it_distrusts(patchsieve, unsorted, tmp_path, settings):
     path, why = tmp_path / "line7.sieve", "since they look defective"
-    settings = ("--detector", "adaptive", "--set", "contamination=0.15")
     finished = patchsieve("fit", unsorted, *settings, "--out", path, small=True)
     assert finished.code == 0, finished.err
     model = load(path)
     dropped = model.dropped_images
+    assert set(dropped) == {f"part_{number}.png" for number in range(24, 28)}
     assert set(dropped) == {model.training_.images.names[image] for image in model.distrusted_}
     scores = dict(zip(model.training_.images.names, model.training_.scores, strict=True))
     assert [scores[name] for name in dropped] == sorted((scores[name] for name in dropped), reverse=True)

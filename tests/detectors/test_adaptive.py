@@ -126,6 +126,22 @@ def test_an_image_scores_the_mean_of_its_worst_patches(
     np.testing.assert_allclose(found, worst.mean(axis=1), rtol=1e-6)
 
 
+@pytest.mark.parametrize("images", [40, 150])
+def test_defects_that_are_alike_are_found_by_their_places(synthetic: Synthetic, images: int) -> None:
+    """The third nearest image shows the same defect, but elsewhere: by other images alone it is ordinary."""
+    rng, embeddings = np.random.default_rng(0), synthetic(images)
+    features = embeddings.features.tensor().clone()
+    odd = images // 10
+    for image in range(odd):
+        features[image, rng.integers(4), rng.integers(5)] = 2 * DEFECT
+    model = AdaptiveSieve()
+    model.learn(PatchFeatures(features))
+    np.testing.assert_array_equal(model.distrusted_, np.arange(odd))
+    assert model.contamination_ == pytest.approx(0.1)
+    scores = model.score(torch.cat([features[:odd], synthetic(20, seed=1).features.tensor()]))[0]
+    assert scores[:odd].min() > scores[odd:].max()
+
+
 def test_a_small_set_cannot_show_that_all_are_good(synthetic: Synthetic) -> None:
     """It has radii, and loses nothing; a larger one that looks clean has none, nor has one of two images."""
     test, auroc = synthetic(20, seed=1).features.tensor(), {}

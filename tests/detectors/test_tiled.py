@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from patchsieve.bank import read_container, write_container
-from patchsieve.detectors import DETECTORS, PRESETS, PatchCore, SoftPatch, load, make_detector
+from patchsieve.detectors import DETECTORS, PatchCore, SoftPatch, load, make_detector
 from patchsieve.detectors.budget import FIXED_BYTES
 from patchsieve.detectors.plan import plan_fit
 from patchsieve.errors import ConfigError
@@ -258,7 +258,7 @@ def test_who_asks_for_tiles_alone_gets_whole_images_in_their_own_size() -> None:
             {"tile": 256, "image_size": "native", "crop": 224},
             "the frame of 224 x 224 pixels fits into one tile",
         ),
-        ({"tile": 512, **PRESETS["paper"]}, "give image_size=native and crop=none"),
+        ({"tile": 512, "image_size": 256, "crop": 224}, "give image_size=native and crop=none"),
     ],
 )
 def test_tiles_that_cannot_be_or_change_nothing_are_said(settings: dict[str, Any], said: str) -> None:

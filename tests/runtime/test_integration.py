@@ -38,7 +38,7 @@ def test_python_without_patchsieve(exported, fitted, labelled, tmp_path):
     target = tmp_path / "demo/images/test/scratch"
     target.mkdir(parents=True)
     image = labelled / "test" / "blob" / "part_01.png"
-    shutil.copy(image, target / "000.png")
+    shutil.copy(image, target / "001.png")
     hook = "import sys; sys.modules.update({'patchsieve': None, 'torch': None})\n"
     done = subprocess.run(
         [sys.executable, "-c", hook + code], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -27,6 +27,8 @@ _MOST = 0.35
 _WORST = 0.01
 # Among so many neighbours a patch has to be ordinary.
 _NEIGHBOURS = (6, 12)
+# Share of an image's patches that say how odd it is at its positions.
+_ODDEST = 0.05
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -36,12 +38,13 @@ class AdaptiveSieve(BankDetector):
     1. Distances of patches of each training image to the nearest patch of every other image (`sieve.Support`) give
        evidence against each image: the mean, over the worst tenth of its patches, of the distance to the third nearest
        image. Two distributions are fitted to it, of good and of defective images (`decisions`). Where the likelihoods
-       leave no doubt that there are defective ones, the contamination c is the share of images that are more likely
-       defective than good; else it is 0.
-    2. The share c of the images, chosen by concentration steps, is distrusted: their patches do not enter the bank. A
-       greedy coreset of the others is the bank. W(m) is the local outlier factor of a bank patch at its position, as in
+       leave no doubt that there are defective ones, the share of images that are more likely defective than good,
+       chosen by concentration steps, is distrusted. W is the local outlier factor of a patch at its position, as in
        SoftPatch, but the larger of those among 6 and among 12 neighbours: a defect whose like is in a few other images
-       is ordinary among these.
+       is ordinary among these. Where the mean of the worst twentieth of W leaves no doubt either, as with defects that
+       are alike and nowhere at the same place, the images that are rather defective by it are distrusted, too.
+    2. Patches of distrusted images do not enter the bank. A greedy coreset of the others is the bank. The
+       contamination c is the share of images that are distrusted.
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
     4. The score of a patch is its smallest reach distance, max(|p - m|, r(m)), times W(m); the image's is the mean of
        the highest `worst_patches`, no more than 1 % of them. What no other image shows counts as if it had been found,
@@ -105,17 +108,22 @@ class AdaptiveSieve(BankDetector):
         trusted = torch.ones(count, dtype=torch.bool, device=features.device)
         self.contamination_, sure = self.contamination or 0.0, True
         # Two images at least remain, to vouch for each other.
+        factors = None
         if self.contamination != 0 and count > 2:
             support = Support.measure(features, seed=self.seed, progress=progress)
+            share = _contamination(support) if self.contamination is None else self.contamination
+            trusted = support.trusted(min(round(share * count), count - 2))
+            if self.contamination is None and count > max(_NEIGHBOURS):
+                factors = self._outlier_factors(features, progress)
+                trusted &= ~_odd(factors)
             if self.contamination is None:
-                self.contamination_ = _contamination(support)
+                self.contamination_ = float((~trusted).double().mean())
                 sure = self.contamination_ > 0 or count >= _TELLING
-            trusted = support.trusted(min(round(self.contamination_ * count), count - 2))
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
         self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
-        weights = (
-            self._outlier_factors(features, progress) if self.contamination_ and self.soft_weights else None
-        )
+        weights = None
+        if self.contamination_ and self.soft_weights:
+            weights = self._outlier_factors(features, progress) if factors is None else factors
         keep = trusted[:, None, None].expand(features.shape[:3])
         self.bank_ = self.build_bank(features, progress, keep=keep, weights=weights)
         if self.witnesses and (self.contamination_ or not sure):
@@ -212,3 +220,16 @@ def _contamination(support: Support) -> float:
     """Return the share of images that are rather defective than good, where there is no doubt that some are; else 0."""
     sifted = sift(support.evidence().double().cpu().numpy())
     return float((sifted.weights < 0.5).mean()) if sifted.decisive and sifted.contamination else 0.0
+
+
+def _odd(factors: torch.Tensor) -> torch.Tensor:
+    """Return which images are rather defective by the outlier factors `[N, H, W]` of their patches, bool `[N]`."""
+    flat = factors.flatten(1)
+    worst = flat.topk(max(1, round(_ODDEST * flat.shape[1])), dim=1).values.mean(dim=1)
+    sifted = sift(worst.double().cpu().numpy())
+    found = torch.zeros(len(flat), dtype=torch.bool, device=factors.device)
+    if sifted.decisive and sifted.contamination:
+        number = int((sifted.weights < 0.5).sum())
+        if number <= _MOST * len(flat):
+            found[worst.argsort(descending=True, stable=True)[:number]] = True
+    return found
