@@ -51,7 +51,8 @@ class AdaptiveSieve(BankDetector):
        not learnt: a copy of a defect that is in the bank has about the score that it would have without.
 
     Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
-    digit. But fewer than 80 images cannot show that all are good: they have radii, as a precaution, unless c is given.
+    digit. But where defective images are neither certain nor excluded, and with fewer than 80, which cannot show that
+    all are good, there are radii, as a precaution, unless c is given.
 
     Attributes:
         contamination: c, where it is known; None to estimate it.
@@ -111,14 +112,16 @@ class AdaptiveSieve(BankDetector):
         factors = None
         if self.contamination != 0 and count > 2:
             support = Support.measure(features, seed=self.seed, progress=progress)
-            share = _contamination(support) if self.contamination is None else self.contamination
+            share, sure = self.contamination or 0.0, True
+            if self.contamination is None:
+                share, sure = _contamination(support)
             trusted = support.trusted(min(round(share * count), count - 2))
             if self.contamination is None and count > max(_NEIGHBOURS):
                 factors = self._outlier_factors(features, progress)
                 trusted &= ~_odd(factors)
             if self.contamination is None:
                 self.contamination_ = float((~trusted).double().mean())
-                sure = self.contamination_ > 0 or count >= _TELLING
+                sure = self.contamination_ > 0 or (sure and count >= _TELLING)
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
         self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
         weights = None
@@ -153,8 +156,8 @@ class AdaptiveSieve(BankDetector):
         if self.bank_.radii is None:
             return "no contamination is evident: all images were learnt from"
         return (
-            f"fewer than {_TELLING} images cannot tell whether some are defective: all were learnt from, but what one "
-            "of them alone shows does not count as normal"
+            "it is not certain that all images are good: all were learnt from, but what one of them alone shows does "
+            "not count as normal"
         )
 
     def doubted(self) -> npt.NDArray[np.bool_] | None:
@@ -216,10 +219,11 @@ class AdaptiveSieve(BankDetector):
         self.distrusted_ = tensors["adaptive.distrusted"]
 
 
-def _contamination(support: Support) -> float:
-    """Return the share of images that are rather defective than good, where there is no doubt that some are; else 0."""
+def _contamination(support: Support) -> tuple[float, bool]:
+    """Return the share of images rather defective than good, 0 where that is in doubt, and whether there is no doubt."""
     sifted = sift(support.evidence().double().cpu().numpy())
-    return float((sifted.weights < 0.5).mean()) if sifted.decisive and sifted.contamination else 0.0
+    found = float((sifted.weights < 0.5).mean()) if sifted.decisive and sifted.contamination else 0.0
+    return found, sifted.decisive
 
 
 def _odd(factors: torch.Tensor) -> torch.Tensor:
