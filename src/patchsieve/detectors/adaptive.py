@@ -220,7 +220,7 @@ class AdaptiveSieve(BankDetector):
 
 
 def _contamination(support: Support) -> tuple[float, bool]:
-    """Return the share of images rather defective than good, 0 where that is in doubt, and whether there is no doubt."""
+    """Return the share of images rather defective than good, 0 if that is in doubt, and whether there is no doubt."""
     sifted = sift(support.evidence().double().cpu().numpy())
     found = float((sifted.weights < 0.5).mean()) if sifted.decisive and sifted.contamination else 0.0
     return found, sifted.decisive
