@@ -107,21 +107,16 @@ class AdaptiveSieve(BankDetector):
         """See `Detector.learn`."""
         count = len(features)
         trusted = torch.ones(count, dtype=torch.bool, device=features.device)
-        self.contamination_, sure = self.contamination or 0.0, True
+        factors, sure = None, True
+        self.contamination_ = self.contamination or 0.0
         # Two images at least remain, to vouch for each other.
-        factors = None
         if self.contamination != 0 and count > 2:
             support = Support.measure(features, seed=self.seed, progress=progress)
-            share, sure = self.contamination or 0.0, True
             if self.contamination is None:
-                share, sure = _contamination(support)
-            trusted = support.trusted(min(round(share * count), count - 2))
-            if self.contamination is None and count > max(_NEIGHBOURS):
-                factors = self._outlier_factors(features, progress)
-                trusted &= ~_odd(factors)
-            if self.contamination is None:
+                trusted, factors, sure = self._judged(features, support, progress)
                 self.contamination_ = float((~trusted).double().mean())
-                sure = self.contamination_ > 0 or (sure and count >= _TELLING)
+            else:
+                trusted = support.trusted(min(round(self.contamination * count), count - 2))
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
         self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
         weights = None
@@ -135,6 +130,18 @@ class AdaptiveSieve(BankDetector):
                 features, self.bank_.features, owners, trusted, count=self.witnesses
             )
             self.bank_ = replace(self.bank_, radii=self._witnesses.radii)
+
+    def _judged(
+        self, features: PatchFeatures, support: Support, progress: Progress
+    ) -> tuple[torch.Tensor, torch.Tensor | None, bool]:
+        """Return which images to trust, bool `[N]`, outlier factors if they were taken, and whether it is certain."""
+        count, factors = len(features), None
+        defective, sure = _defective(support.evidence())
+        trusted = support.trusted(min(defective, count - 2))
+        if count > max(_NEIGHBOURS):
+            factors = self._outlier_factors(features, progress)
+            trusted &= ~_odd(factors)
+        return trusted, factors, not bool(trusted.all()) or (sure and count >= _TELLING)
 
     @property
     def dropped_images(self) -> tuple[str, ...]:
@@ -219,21 +226,23 @@ class AdaptiveSieve(BankDetector):
         self.distrusted_ = tensors["adaptive.distrusted"]
 
 
-def _contamination(support: Support) -> tuple[float, bool]:
-    """Return the share of images rather defective than good, 0 if that is in doubt, and whether there is no doubt."""
-    sifted = sift(support.evidence().double().cpu().numpy())
-    found = float((sifted.weights < 0.5).mean()) if sifted.decisive and sifted.contamination else 0.0
-    return found, sifted.decisive
+def _defective(evidence: torch.Tensor) -> tuple[int, bool]:
+    """Return how many images are rather defective than good, 0 if that is in doubt, and whether there is no doubt.
+
+    Args:
+        evidence: against each image, `[N]`, high = defective.
+    """
+    sifted = sift(evidence.double().cpu().numpy())
+    certain = sifted.decisive and sifted.contamination
+    return int((sifted.weights < 0.5).sum()) if certain else 0, sifted.decisive
 
 
 def _odd(factors: torch.Tensor) -> torch.Tensor:
     """Return which images are rather defective by the outlier factors `[N, H, W]` of their patches, bool `[N]`."""
     flat = factors.flatten(1)
     worst = flat.topk(max(1, round(_ODDEST * flat.shape[1])), dim=1).values.mean(dim=1)
-    sifted = sift(worst.double().cpu().numpy())
+    number, _ = _defective(worst)
     found = torch.zeros(len(flat), dtype=torch.bool, device=factors.device)
-    if sifted.decisive and sifted.contamination:
-        number = int((sifted.weights < 0.5).sum())
-        if number <= _MOST * len(flat):
-            found[worst.argsort(descending=True, stable=True)[:number]] = True
+    if number <= _MOST * len(flat):
+        found[worst.argsort(descending=True, stable=True)[:number]] = True
     return found
