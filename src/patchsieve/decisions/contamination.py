@@ -22,7 +22,7 @@ _SHAPE = (-0.3, 0.7)
 _SPREAD = (0.0, 1.0)
 _DEFECTIVE_SPREAD = (0.5, 0.7)
 # Half the 1 % point of chi-squared with three degrees of freedom.
-_EVIDENCE = 11.344866730144368 / 2
+SIGNIFICANT = 11.344866730144368 / 2
 # In simulations with heavy-tailed good scores alone the likelihoods never came to lie so far apart.
 _DECISIVE = 10.0
 # Logarithms that differ by less are rounding.
@@ -43,16 +43,20 @@ class Sifted:
         scores: float64 `[N]`, ascending, above 0.
         weights: float64 `[N]`, probability of being good, falling from 1.
         contamination: estimated share of defective images.
-        decisive: whether the evidence for defective images leaves no doubt: else a heavy tail of good scores could look
-            the same.
+        evidence: logarithm of how much likelier these scores are with defective images than without, 0 or above.
         good: the distribution fitted to the good ones; None where the scores have no spread to fit one to.
     """
 
     scores: Floats = field(repr=False)
     weights: Floats = field(repr=False)
     contamination: float
-    decisive: bool
+    evidence: float
     good: GoodScores | None
+
+    @property
+    def decisive(self) -> bool:
+        """Whether there is no doubt: else a heavy tail of good scores could look like the defective images found."""
+        return not self.contamination or self.evidence > _DECISIVE
 
     @property
     def images(self) -> float:
@@ -83,16 +87,16 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
     unit = spread or float(np.std(logarithms))
     everything = np.ones(len(ordered))
     if unit < _NO_SPREAD:
-        return Sifted(ordered, everything, 0.0, True, None)
+        return Sifted(ordered, everything, 0.0, 0.0, None)
     fit = _Fit((logarithms - centre) / unit)
     alone, cost = fit.good_alone()
-    weights, share, decisive = everything, 0.0, True
+    weights, share, evidence = everything, 0.0, 0.0
     if not clean:
         mixed, mixed_cost = fit.with_defects(alone)
-        if cost - mixed_cost > _EVIDENCE:
+        evidence = max(0.0, cost - mixed_cost)
+        if evidence > SIGNIFICANT:
             alone, weights, share = mixed[:3], fit.weights(mixed), fit.share(mixed)
-            decisive = cost - mixed_cost > _DECISIVE
-    return Sifted(ordered, weights, share, decisive, _good_scores(alone, centre, unit))
+    return Sifted(ordered, weights, share, evidence, _good_scores(alone, centre, unit))
 
 
 def good_by_lower_scores(scores: Floats) -> GoodScores | None:

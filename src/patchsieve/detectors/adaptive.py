@@ -10,25 +10,23 @@ import numpy.typing as npt
 import torch
 
 from patchsieve.bank import ReachNeighbours
-from patchsieve.decisions.contamination import sift
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.budget import Budget
+from patchsieve.detectors.suspicion import suspect
 from patchsieve.detectors.training import require_others
 from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import LOF, Support, Witnesses, outlier_scores
 
-# Among fewer images no test is sure that there are no defective ones.
-_TELLING = 80
-# More defective images than this are another kind of good.
+# With more defective images than this there is no telling which are the good ones.
 _MOST = 0.35
 # The share of a coarse map that an image's score is the mean of; of a finer one it is less.
 _WORST = 0.01
 # Among so many neighbours a patch has to be ordinary.
 _NEIGHBOURS = (6, 12)
-# Share of an image's patches that say how odd it is at its positions.
-_ODDEST = 0.05
+# Radii in doubt, in units of those where contamination is found: four fifths cost clean images next to nothing.
+_IN_DOUBT = 0.8
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -107,16 +105,17 @@ class AdaptiveSieve(BankDetector):
         """See `Detector.learn`."""
         count = len(features)
         trusted = torch.ones(count, dtype=torch.bool, device=features.device)
-        factors, sure = None, True
-        self.contamination_ = self.contamination or 0.0
+        factors, certain = None, True
         # Two images at least remain, to vouch for each other.
         if self.contamination != 0 and count > 2:
             support = Support.measure(features, seed=self.seed, progress=progress)
             if self.contamination is None:
-                trusted, factors, sure = self._judged(features, support, progress)
-                self.contamination_ = float((~trusted).double().mean())
+                factors = self._outlier_factors(features, progress) if count > max(_NEIGHBOURS) else None
+                suspicion = suspect(support, factors)
+                trusted, certain = ~suspicion.distrusted, suspicion.certain
             else:
                 trusted = support.trusted(min(round(self.contamination * count), count - 2))
+        self.contamination_ = self.contamination or float((~trusted).double().mean())
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
         self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
         weights = None
@@ -124,24 +123,17 @@ class AdaptiveSieve(BankDetector):
             weights = self._outlier_factors(features, progress) if factors is None else factors
         keep = trusted[:, None, None].expand(features.shape[:3])
         self.bank_ = self.build_bank(features, progress, keep=keep, weights=weights)
-        if self.witnesses and (self.contamination_ or not sure):
+        if self.witnesses and (self.contamination_ or not certain):
             owners = self.bank_.origins[:, 0].long()
             self._witnesses = Witnesses.measure(
-                features, self.bank_.features, owners, trusted, count=self.witnesses
+                features,
+                self.bank_.features,
+                owners,
+                trusted,
+                count=self.witnesses,
+                scale=1.0 if self.contamination_ else _IN_DOUBT,
             )
             self.bank_ = replace(self.bank_, radii=self._witnesses.radii)
-
-    def _judged(
-        self, features: PatchFeatures, support: Support, progress: Progress
-    ) -> tuple[torch.Tensor, torch.Tensor | None, bool]:
-        """Return which images to trust, bool `[N]`, outlier factors if they were taken, and whether it is certain."""
-        count, factors = len(features), None
-        defective, sure = _defective(support.evidence())
-        trusted = support.trusted(min(defective, count - 2))
-        if count > max(_NEIGHBOURS):
-            factors = self._outlier_factors(features, progress)
-            trusted &= ~_odd(factors)
-        return trusted, factors, not bool(trusted.all()) or (sure and count >= _TELLING)
 
     @property
     def dropped_images(self) -> tuple[str, ...]:
@@ -224,25 +216,3 @@ class AdaptiveSieve(BankDetector):
         super()._restore(tensors, device)
         self.contamination_ = float(tensors["adaptive.contamination"])
         self.distrusted_ = tensors["adaptive.distrusted"]
-
-
-def _defective(evidence: torch.Tensor) -> tuple[int, bool]:
-    """Return how many images are rather defective than good, 0 if that is in doubt, and whether there is no doubt.
-
-    Args:
-        evidence: against each image, `[N]`, high = defective.
-    """
-    sifted = sift(evidence.double().cpu().numpy())
-    certain = sifted.decisive and sifted.contamination
-    return int((sifted.weights < 0.5).sum()) if certain else 0, sifted.decisive
-
-
-def _odd(factors: torch.Tensor) -> torch.Tensor:
-    """Return which images are rather defective by the outlier factors `[N, H, W]` of their patches, bool `[N]`."""
-    flat = factors.flatten(1)
-    worst = flat.topk(max(1, round(_ODDEST * flat.shape[1])), dim=1).values.mean(dim=1)
-    number, _ = _defective(worst)
-    found = torch.zeros(len(flat), dtype=torch.bool, device=factors.device)
-    if number <= _MOST * len(flat):
-        found[worst.argsort(descending=True, stable=True)[:number]] = True
-    return found

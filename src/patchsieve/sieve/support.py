@@ -87,18 +87,21 @@ class Support:
         step = _lattice(images, height, width)
         return 6 * images * _known(images) * -(-height // step) * -(-width // step)
 
-    def evidence(self) -> torch.Tensor:
+    def evidence(self, nearest: int) -> torch.Tensor:
         """Return what speaks against each image before any other is distrusted, float32 `[N]`, high = defective.
 
-        The mean distance of the worst tenth of its patches to the third nearest other image. A single patch that is far
-        off by chance moves it less than it moves the largest distance, and defects far more.
+        The mean distance of the worst tenth of its patches to one of the nearest other images, the third for example. A
+        single patch that is far off by chance moves it less than it moves the largest distance, and defects far more.
+
+        Args:
+            nearest: which of the other images, from 1; the last that is known where there are fewer.
         """
-        apart = self._apart()
+        apart = self._apart(nearest)
         worst = max(1, round(_WORST * apart.shape[1]))
         return apart.topk(worst, dim=1).values.mean(dim=1)
 
-    def _apart(self) -> torch.Tensor:
-        return self.distances[:, :, min(_CAUTIOUS, self.distances.shape[2]) - 1]
+    def _apart(self, nearest: int) -> torch.Tensor:
+        return self.distances[:, :, min(nearest, self.distances.shape[2]) - 1]
 
     def trusted(self, distrusted: int) -> torch.Tensor:
         """Choose the images to trust, all but `distrusted`: concentration steps, as of a least trimmed estimate.
@@ -113,7 +116,7 @@ class Support:
         References:
             Rousseeuw & Van Driessen (1999), "A fast algorithm for the minimum covariance determinant estimator".
         """
-        scores = self._apart().amax(dim=1)
+        scores = self._apart(_CAUTIOUS).amax(dim=1)
         keep = len(scores) - distrusted
         trusted = _lowest(scores, keep)
         for _ in range(_MOST_STEPS):
@@ -180,11 +183,13 @@ class Witnesses:
         distances: float32 `[M, K]`, from each patch to its K nearest images, ascending.
         images: int64 `[M, K]`, which these are.
         count: a radius is the mean distance to so many.
+        scale: times this.
     """
 
     distances: torch.Tensor = field(repr=False)
     images: torch.Tensor = field(repr=False)
     count: int
+    scale: float = 1.0
 
     @classmethod
     def measure(
@@ -195,6 +200,7 @@ class Witnesses:
         trusted: torch.Tensor,
         *,
         count: int,
+        scale: float = 1.0,
     ) -> "Witnesses":
         """Find them, and the next one, in case one shall not count.
 
@@ -204,6 +210,7 @@ class Witnesses:
             owners: int64 `[M]`, the image that each is from.
             trusted: bool `[N]`, at least two images. With many images each is looked at on a lattice of its patches.
             count: how many of the nearest a radius is the mean distance to; all others where there are fewer.
+            scale: what this mean is multiplied by.
         """
         _, height, width, _ = features.shape
         images = trusted.nonzero()[:, 0]
@@ -220,12 +227,12 @@ class Witnesses:
             best, order = torch.cat([best, nearest[:, None]], dim=1).topk(known, dim=1, largest=False)
             which = torch.cat([which, torch.full_like(which[:, :1], image)], dim=1).gather(1, order)
         squares = away.patches.square().sum(dim=1)
-        return cls(best.add_(squares[:, None]).clamp_(min=0).sqrt_(), which, count)
+        return cls(best.add_(squares[:, None]).clamp_(min=0).sqrt_(), which, count, scale)
 
     @property
     def radii(self) -> torch.Tensor:
-        """How far the patches are from the nearest images, in the mean, float32 `[M]`."""
-        return self.distances[:, : self.count].mean(dim=1)
+        """How far the patches are from the nearest images, in the mean, times the scale, float32 `[M]`."""
+        return self.scale * self.distances[:, : self.count].mean(dim=1)
 
     def radii_without(self, image: int) -> torch.Tensor:
         """Return the radii had one image not been there; where it was the only other one, what it was before."""
@@ -234,7 +241,7 @@ class Witnesses:
         counted = others & (others.cumsum(dim=1) <= self.count)
         missing = ~counted.any(dim=1)
         total = torch.where(counted, self.distances, 0.0).sum(dim=1) / counted.sum(dim=1).clamp_(min=1)
-        return torch.where(missing, self.distances[:, 0], total)
+        return self.scale * torch.where(missing, self.distances[:, 0], total)
 
 
 @dataclass(frozen=True)
