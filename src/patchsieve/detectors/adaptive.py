@@ -25,8 +25,8 @@ _MOST = 0.35
 _WORST = 0.01
 # Among so many neighbours a patch has to be ordinary.
 _NEIGHBOURS = (6, 12)
-# Radii in doubt, in units of those where contamination is found: four fifths cost clean images next to nothing.
-_IN_DOUBT = 0.8
+# Radii in doubt, in units of those where contamination is found: these cost clean images next to nothing.
+_IN_DOUBT = 0.85
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -35,12 +35,12 @@ class AdaptiveSieve(BankDetector):
 
     1. Distances of patches of each training image to the nearest patch of every other image (`sieve.Support`) give
        evidence against each image: the mean, over the worst tenth of its patches, of the distance to the third nearest
-       image. Two distributions are fitted to it, of good and of defective images (`decisions`). Where the likelihoods
-       leave no doubt that there are defective ones, the share of images that are more likely defective than good,
-       chosen by concentration steps, is distrusted. W is the local outlier factor of a patch at its position, as in
-       SoftPatch, but the larger of those among 6 and among 12 neighbours: a defect whose like is in a few other images
-       is ordinary among these. Where the mean of the worst twentieth of W leaves no doubt either, as with defects that
-       are alike and nowhere at the same place, the images that are rather defective by it are distrusted, too.
+       image, and to the eighth. W is the local outlier factor of a patch at its position, as in SoftPatch, but the
+       larger of those among 6 and among 12 neighbours: a defect whose like is in a few other images is ordinary among
+       these. The mean of the worst twentieth of W is evidence, too. Two distributions are fitted to each, of good and
+       of defective images (`decisions`). Where the likelihoods together leave no doubt that there are defective ones
+       (`suspicion`), the images that are more likely defective than good are distrusted: as many as the third nearest
+       images say, chosen by concentration steps, and those that W names.
     2. Patches of distrusted images do not enter the bank. A greedy coreset of the others is the bank. The
        contamination c is the share of images that are distrusted.
     3. Each bank patch has a radius r(m): its mean distance to the two nearest trusted images other than its own.
@@ -49,8 +49,8 @@ class AdaptiveSieve(BankDetector):
        not learnt: a copy of a defect that is in the bank has about the score that it would have without.
 
     Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
-    digit. But where defective images are neither certain nor excluded, and with fewer than 80, which cannot show that
-    all are good, there are radii, as a precaution, unless c is given.
+    digit. But where defective images are neither certain nor excluded, as never with fewer than 200, there are radii
+    of 0.85 r(m), as a precaution, unless c is given.
 
     Attributes:
         contamination: c, where it is known; None to estimate it.
@@ -155,8 +155,8 @@ class AdaptiveSieve(BankDetector):
         if self.bank_.radii is None:
             return "no contamination is evident: all images were learnt from"
         return (
-            "it is not certain that all images are good: all were learnt from, but what one of them alone shows does "
-            "not count as normal"
+            "it is not certain that all images are good: all were learnt from, but less is believed of what one of "
+            "them alone shows"
         )
 
     def doubted(self) -> npt.NDArray[np.bool_] | None:

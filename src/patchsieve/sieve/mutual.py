@@ -15,6 +15,7 @@ from patchsieve.fastproducts import fast_dtype, query_code, smallest_columns, ta
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import Stage
+from patchsieve.sieve.sampling import sampled_patches
 
 # Patches compared with by default, of all images together: the cost of a patch is the same for any number of images.
 SAMPLED = 4096
@@ -121,9 +122,7 @@ class _Sample:
         if images > max(patches, fewest):
             chosen = np.sort(random.choice(images, size=max(patches, fewest), replace=False))
         each = min(height * width, max(1, patches // len(chosen)))
-        places = random.random((len(chosen), height * width)).argpartition(each - 1, axis=1)[:, :each]
-        indices = (chosen[:, None] * height * width + np.sort(places, axis=1)).ravel()
-        drawn = features.patches(torch.from_numpy(indices).to(features.device))
+        drawn = sampled_patches(features, chosen, each, random)
         origin = drawn.mean(dim=0)
         drawn = drawn - origin
         row_of = torch.full((images,), -1)

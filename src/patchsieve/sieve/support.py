@@ -14,6 +14,7 @@ from patchsieve.fastproducts import fast_dtype, query_code, target_code
 from patchsieve.features.patches import PatchFeatures
 from patchsieve.parallel import map_blocks
 from patchsieve.progress import SILENT, Progress, staged
+from patchsieve.sieve.sampling import sampled_patches
 
 # Images that others are compared with, and the most patches of all of them together.
 _REFERENCES = 512
@@ -69,7 +70,7 @@ class Support:
         random = np.random.default_rng(seed)
         chosen = np.sort(random.permutation(images)[:_REFERENCES])
         each = min(height * width, max(1, _REFERENCE_PATCHES // len(chosen)))
-        sample = _drawn(features, chosen, each, random)
+        sample = sampled_patches(features, chosen, each, random)
         references = torch.from_numpy(chosen).to(features.device)
         near = _Near.to(sample, references, _lattice(images, height, width))
         distances: list[torch.Tensor] = []
@@ -269,19 +270,6 @@ class _Away:
             products = torch.addmm(part.square().sum(dim=1), self.patches, part.T, alpha=-2.0)
             nearest = torch.minimum(nearest, products.amin(dim=1))
         return nearest
-
-
-def _drawn(
-    features: PatchFeatures,
-    images: np.ndarray[tuple[int], np.dtype[np.int64]],
-    each: int,
-    random: np.random.Generator,
-) -> torch.Tensor:
-    """Return `each` random patches of each of these images, `[R * each, C]`."""
-    _, height, width, _ = features.shape
-    places = random.random((len(images), height * width)).argpartition(each - 1, axis=1)[:, :each]
-    indices = (images[:, None] * height * width + np.sort(places, axis=1)).ravel()
-    return features.patches(torch.from_numpy(indices).to(features.device))
 
 
 def _lattice(images: int, height: int, width: int) -> int:
