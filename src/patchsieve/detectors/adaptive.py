@@ -12,7 +12,7 @@ import torch
 from patchsieve.bank import ReachNeighbours
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.budget import Budget
-from patchsieve.detectors.suspicion import suspect
+from patchsieve.detectors.suspicion import FEW, suspect
 from patchsieve.detectors.training import require_others
 from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
@@ -25,7 +25,8 @@ _MOST = 0.35
 _WORST = 0.01
 # Among so many neighbours a patch has to be ordinary.
 _NEIGHBOURS = (6, 12)
-# Radii in doubt, in units of those where contamination is found: these cost clean images next to nothing.
+# Radii in doubt, in units of those where contamination is found: these cost clean images next to nothing. Of few
+# images, of which one alone says less, whole ones cost little and help more.
 _IN_DOUBT = 0.85
 
 
@@ -49,8 +50,8 @@ class AdaptiveSieve(BankDetector):
        not learnt: a copy of a defect that is in the bank has about the score that it would have without.
 
     Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
-    digit. But where defective images are neither certain nor excluded, as never with fewer than 200, there are radii
-    of 0.85 r(m), as a precaution, unless c is given.
+    digit. But where defective images are neither certain nor excluded, as they never are with fewer than 200, there
+    are radii as a precaution, unless c is given: 0.85 r(m), and r(m) with fewer than 80.
 
     Attributes:
         contamination: c, where it is known; None to estimate it.
@@ -131,7 +132,7 @@ class AdaptiveSieve(BankDetector):
                 owners,
                 trusted,
                 count=self.witnesses,
-                scale=1.0 if self.contamination_ else _IN_DOUBT,
+                scale=1.0 if self.contamination_ or count < FEW else _IN_DOUBT,
             )
             self.bank_ = replace(self.bank_, radii=self._witnesses.radii)
 

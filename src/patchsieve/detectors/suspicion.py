@@ -13,7 +13,7 @@ _NEARER, _FARTHER = 3, 8
 # What evidence by all views together has to exceed, and what of few images, whose likelihoods chance moves more: hardly
 # any draw from clean sets had so much.
 _DECISIVE, _DECISIVE_OF_FEW = 8.0, 16.0
-_FEW = 80
+FEW = 80
 # Among fewer images no test is sure that there are no defective ones.
 _TELLING = 200
 # More defective images than this are another kind of good.
@@ -58,7 +58,7 @@ def suspect(support: Support, factors: torch.Tensor | None) -> Suspicion:
         if _defective(placed) <= _MOST * len(oddity):
             distrusted[oddity.argsort(descending=True, stable=True)[: _defective(placed)]] = True
     images = len(distrusted)
-    if evidence <= (_DECISIVE if images >= _FEW else _DECISIVE_OF_FEW):
+    if evidence <= (_DECISIVE if images >= FEW else _DECISIVE_OF_FEW):
         distrusted.zero_()
     clean = evidence <= SIGNIFICANT and images >= _TELLING
     return Suspicion(distrusted, clean or bool(distrusted.any()), evidence)
