@@ -27,7 +27,7 @@ _WORST = 0.01
 _NEIGHBOURS = (6, 12)
 # Radii in doubt, in units of those where contamination is found: these cost clean images next to nothing. Of few
 # images, of which one alone says less, whole ones cost little and help more.
-_IN_DOUBT = 0.85
+_IN_DOUBT = 0.8
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -51,7 +51,7 @@ class AdaptiveSieve(BankDetector):
 
     Where c is 0 nothing is distrusted, and there are neither radii nor weights: the map is PatchCore's, to the last
     digit. But where defective images are neither certain nor excluded, as they never are with fewer than 200, there
-    are radii as a precaution, unless c is given: 0.85 r(m), and r(m) with fewer than 80.
+    are radii as a precaution, unless c is given: 0.8 r(m), and r(m) with fewer than 80.
 
     Attributes:
         contamination: c, where it is known; None to estimate it.
