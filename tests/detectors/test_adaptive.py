@@ -146,9 +146,7 @@ def test_in_doubt_what_one_image_alone_shows_is_not_fully_believed(
     scale: float | None,
 ) -> None:
     trusted = torch.arange(images) >= named
-    monkeypatch.setattr(
-        "patchsieve.detectors.adaptive.suspect", lambda *_: Suspicion(~trusted, certain, evidence=7.0)
-    )
+    monkeypatch.setattr("patchsieve.detectors.adaptive.suspect", lambda *_: Suspicion(~trusted, certain))
     model, train = AdaptiveSieve(), synthetic(images).features
     model.learn(train)
     assert len(model.distrusted_) == named

@@ -29,20 +29,19 @@ class Suspicion:
     Attributes:
         distrusted: bool `[N]`.
         certain: whether there is no doubt, neither that these are defective nor, where they are none, that none is.
-        evidence: logarithm of how much likelier the views are with defective images than without.
     """
 
     distrusted: torch.Tensor
     certain: bool
-    evidence: float
 
 
 def suspect(support: Support, factors: torch.Tensor | None) -> Suspicion:
     """Judge images by what others show, wherever that is, and by what others show at the same positions.
 
-    Mixtures of good and defective images are fitted to both views (`decisions.contamination.sift`). The logarithms of
-    their likelihood ratios are added, as those of independent views would be. Where the sum is decisive each view
-    names the images that are rather defective by it, if it is significant at 1 % by itself.
+    Mixtures of good and defective images are fitted to distances to the third and to the eighth nearest image, which
+    count half each, and to outlier factors (`decisions.contamination.sift`). The logarithms of their likelihood ratios
+    are added, as those of independent views would be. Where the sum is decisive the third nearest images and the
+    factors name those that are rather defective by them, if they are significant at 1 % by themselves.
 
     Args:
         support: distances to other images.
@@ -61,7 +60,7 @@ def suspect(support: Support, factors: torch.Tensor | None) -> Suspicion:
     if evidence <= (_DECISIVE if images >= FEW else _DECISIVE_OF_FEW):
         distrusted.zero_()
     clean = evidence <= SIGNIFICANT and images >= _TELLING
-    return Suspicion(distrusted, clean or bool(distrusted.any()), evidence)
+    return Suspicion(distrusted, clean or bool(distrusted.any()))
 
 
 def _sifted(view: torch.Tensor) -> Sifted:
