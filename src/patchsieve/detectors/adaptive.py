@@ -12,15 +12,13 @@ import torch
 from patchsieve.bank import ReachNeighbours
 from patchsieve.detectors.bank_detector import BankDetector
 from patchsieve.detectors.budget import Budget
-from patchsieve.detectors.suspicion import FEW, suspect
+from patchsieve.detectors.suspicion import FEW, MOST, suspect
 from patchsieve.detectors.training import require_others
 from patchsieve.errors import ConfigError
 from patchsieve.features import PatchFeatures
 from patchsieve.progress import SILENT, Progress
 from patchsieve.sieve import LOF, Support, Witnesses, outlier_scores
 
-# With more defective images than this there is no telling which are the good ones.
-_MOST = 0.35
 # The share of a coarse map that an image's score is the mean of; of a finer one it is less.
 _WORST = 0.01
 # Among so many neighbours a patch has to be ordinary.
@@ -73,9 +71,9 @@ class AdaptiveSieve(BankDetector):
     def check(self) -> None:
         """See `Detector.check`."""
         super().check()
-        if self.contamination is not None and not 0 <= self.contamination <= _MOST:
+        if self.contamination is not None and not 0 <= self.contamination <= MOST:
             raise ConfigError(
-                f"contamination is {self.contamination}: the share of defective training images is from 0 to {_MOST}; "
+                f"contamination is {self.contamination}: the share of defective training images is from 0 to {MOST}; "
                 "with more, there is no telling which are the good ones"
             )
         if self.witnesses < 0:

@@ -16,8 +16,8 @@ _DECISIVE, _DECISIVE_OF_FEW = 8.0, 16.0
 FEW = 80
 # Among fewer images no test is sure that there are no defective ones.
 _TELLING = 200
-# More defective images than this are another kind of good.
-_MOST = 0.35
+# With a larger share of defective images there is no telling which are the good ones.
+MOST = 0.35
 # Share of an image's patches that say how odd it is at its positions.
 _ODDEST = 0.05
 
@@ -54,7 +54,7 @@ def suspect(support: Support, factors: torch.Tensor | None) -> Suspicion:
         oddity = _oddity(factors)
         placed = _sifted(oddity)
         evidence += placed.evidence
-        if _defective(placed) <= _MOST * len(oddity):
+        if _defective(placed) <= MOST * len(oddity):
             distrusted[oddity.argsort(descending=True, stable=True)[: _defective(placed)]] = True
     images = len(distrusted)
     if evidence <= (_DECISIVE if images >= FEW else _DECISIVE_OF_FEW):
