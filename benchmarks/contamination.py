@@ -10,13 +10,13 @@ distrusted, which share of them is defective, and which share of the defective o
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from noisy_sets import set_arguments, training_set
 from patchsieve.detectors import AdaptiveSieve
 from patchsieve.features import Embeddings, embed_cached
-from patchsieve.images import ImageSet, distinct, inject_noise, read_images
+from patchsieve.images import ImageSet, read_images
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,12 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--cache", type=Path, help="folder that keeps embeddings; default none")
-    parser.add_argument("--sets", type=lambda text: text.split(","), default=["magnetic_tile", "elpv_poly"])
+    parser = set_arguments(__doc__, ["magnetic_tile", "elpv_poly"])
     parser.add_argument("--images", type=lambda text: [int(one) for one in text.split(",")], default=[0])
     parser.add_argument(
         "--noise", type=lambda text: [float(one) for one in text.split(",")], default=[0.0, 0.1, 0.2]
     )
     parser.add_argument("--draws", type=int, default=5)
-    parser.add_argument("--backbone", default="efficientnet_lite0")
     return parser.parse_args()
 
 
@@ -62,12 +56,9 @@ def judged(images: ImageSet, embeddings: Embeddings, count: int, noise: float, s
     good = [record.name for record in images.train]
     drawn = set(np.random.default_rng([seed, count]).permutation(good)[: count or None].tolist())
     part = images.where(lambda record: record.split != "train" or record.name in drawn)
-    noisy = inject_noise(part, noise, overlap="none", seed=seed)[0] if noise else part
-    train = distinct(noisy.train)
-    rows = {embedded: row for row, embedded in enumerate(embeddings.images.names)}
+    features, defective = training_set(part, embeddings, noise, seed)
     model = AdaptiveSieve(seed=seed, bank_size=2)
-    model.learn(embeddings.features.take(np.array([rows[name] for name in train.names])).in_memory())
-    defective = np.array([bool(record.defective) for record in train])
+    model.learn(features)
     distrusted = model.distrusted_.numpy()
     return Found(len(distrusted), int(defective[distrusted].sum()), int(defective.sum()))
 

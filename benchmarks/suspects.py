@@ -22,7 +22,6 @@ padim, patchcore, softpatch-lof, ...: the scores of such a detector for its own 
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -30,12 +29,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
+from noisy_sets import set_arguments, training_set
 from patchsieve.detectors import Detector, SoftPatch, make_detector
 from patchsieve.evaluation import outlier_auroc, precision_at_n
 from patchsieve.evaluation.bench.systems import named_systems
 from patchsieve.evaluation.statistics import spread
-from patchsieve.features import Embeddings, PatchFeatures, embed_cached
-from patchsieve.images import ImageSet, distinct, inject_noise, read_images
+from patchsieve.features import PatchFeatures, embed_cached
+from patchsieve.images import read_images
 from patchsieve.progress import SILENT
 from patchsieve.sieve import DISCRIMINATORS, outlier_scores
 
@@ -105,18 +105,10 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--cache", type=Path, help="folder that keeps embeddings; default none")
-    parser.add_argument(
-        "--sets", type=lambda text: text.split(","), default=["cookies", "elpv_poly", "magnetic_tile"]
-    )
+    parser = set_arguments(__doc__, ["cookies", "elpv_poly", "magnetic_tile"])
     parser.add_argument("--rankings", type=lambda text: text.split(","), default=list(RANKINGS))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--noise", type=float, default=0.1)
-    parser.add_argument("--backbone", default="efficientnet_lite0")
     return parser.parse_args()
 
 
@@ -126,17 +118,6 @@ def extracting(ranking: str, backbone: str) -> Detector:
         return SoftPatch(backbone=backbone)
     system = named_systems()[ranking]
     return make_detector(system.detector, {**system.settings, "backbone": backbone})
-
-
-def training_set(
-    images: ImageSet, embeddings: Embeddings, noise: float, seed: int
-) -> tuple[PatchFeatures, npt.NDArray[np.bool_]]:
-    """Return the features of one draw of the training set, and which of its images are defective."""
-    noisy, _ = inject_noise(images, noise, overlap="none", seed=seed)
-    train = distinct(noisy.train)
-    rows = {embedded: row for row, embedded in enumerate(embeddings.images.names)}
-    features = embeddings.features.take([rows[one] for one in train.names]).in_memory()
-    return features, np.array([bool(record.defective) for record in train])
 
 
 def judged(rank: Ranking, features: PatchFeatures, truth: npt.NDArray[np.bool_], seed: int) -> Figures:

@@ -49,16 +49,17 @@ def suspect(support: Support, factors: torch.Tensor | None) -> Suspicion:
     """
     near, far = (_sifted(support.evidence(nearest)) for nearest in (_NEARER, _FARTHER))
     evidence = (near.evidence + far.evidence) / 2
-    distrusted = ~support.trusted(min(_defective(near), len(support.distances) - 2))
+    images = len(support.distances)
+    odd = torch.zeros(images, dtype=torch.bool, device=support.distances.device)
     if factors is not None:
         oddity = _oddity(factors)
         placed = _sifted(oddity)
         evidence += placed.evidence
-        if _defective(placed) <= MOST * len(oddity):
-            distrusted[oddity.argsort(descending=True, stable=True)[: _defective(placed)]] = True
-    images = len(distrusted)
-    if evidence <= (_DECISIVE if images >= FEW else _DECISIVE_OF_FEW):
-        distrusted.zero_()
+        if _defective(placed) <= MOST * images:
+            odd[oddity.argsort(descending=True, stable=True)[: _defective(placed)]] = True
+    distrusted = torch.zeros_like(odd)
+    if evidence > (_DECISIVE if images >= FEW else _DECISIVE_OF_FEW):
+        distrusted = odd | ~support.trusted(min(_defective(near), images - 2))
     clean = evidence <= SIGNIFICANT and images >= _TELLING
     return Suspicion(distrusted, clean or bool(distrusted.any()))
 
