@@ -17,6 +17,7 @@ from patchsieve.evaluation.bench import (
     Condition,
     ResultStore,
     Running,
+    Share,
     System,
     categories,
 )
@@ -85,9 +86,11 @@ def test_stopped_and_workers_killed_it_ends_with_the_results_of_one_machine(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_cell_whose_workers_always_die_is_a_failure_in_words(alone: Bench) -> None:
-    cell = alone.plan.all_cells[0]
+def test_cells_whose_workers_always_die_are_failures_in_words(alone: Bench) -> None:
+    cells = alone.plan.all_cells[:2]
+    lesson = Share(alone.plan.categories[0], "", "", cells)
     lost = ray.remote(max_retries=0)(lambda: os._exit(1)).remote()
-    result = benching._answer(lost, cell, alone.running)
-    assert result.cell == cell
-    assert "its worker or node was lost" in (result.failure or "")
+    results = benching._answer(lost, lesson, alone.running)
+    assert tuple(result.cell for result in results) == cells
+    for result in results:
+        assert "its worker or node was lost" in (result.failure or "")

@@ -1,7 +1,7 @@
 """What a prediction says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,20 @@ class Result:
             pixel_threshold=first.pixel_threshold,
             skipped=tuple(skip for part in parts for skip in part.skipped),
             review=first.review,
+        )
+
+    def take(self, indices: Sequence[int]) -> "Result":
+        """Return the results of some of the images, in the given order; all that was skipped stays listed."""
+        rows = np.asarray(indices, dtype=np.intp)
+        return replace(
+            self,
+            images=self.images.with_records([self.images.records[row] for row in rows]),
+            scores=self.scores[rows],
+            maps=self.maps[rows],
+            boxes=self.boxes[rows],
+            sizes=self.sizes[rows],
+            peaks=self.peaks[rows],
+            seconds=self.seconds[rows],
         )
 
     def ranked(self) -> npt.NDArray[np.int64]:

@@ -13,7 +13,7 @@ import ray
 import ray.exceptions
 import torch
 
-from patchsieve.evaluation.bench import Cell, CellResult, Running, Share
+from patchsieve.evaluation.bench import CellResult, Running, Share
 from patchsieve.evaluation.bench.engines import tried
 from patchsieve.evaluation.bench.running import Prepared
 from patchsieve.features import Embeddings, PatchFeatures, identity
@@ -26,8 +26,8 @@ from patchsieve.scaleout.losses import cause_of, words_for
 
 # Times that a task is begun again whose worker or node was lost.
 _RETRIES = 3
-# Cells handed out for each processor: no more, so that few categories lie in the object stores at a time.
-_CELLS_EACH = 2
+# Lessons handed out for each processor: no more, so that few categories lie in the object stores at a time.
+_LESSONS_EACH = 2
 
 
 def bench_on_cluster(
@@ -38,48 +38,48 @@ def bench_on_cluster(
     """Run cells with the workers of the cluster that this process is connected to: an engine for `Bench.run`.
 
     A worker embeds a category, once for each way of extracting features, and the workers of a node share what it gives
-    in their object store. A cell whose worker or node is lost is begun again. Manifests are written by this process;
+    in their object store. Cells whose worker or node is lost are begun again. Manifests are written by this process;
     workers need to find nothing but the images, and the manifests to follow, under the same paths.
     """
     tasks = _tasks(shares, running)
-    waiting: dict[Ref, tuple[Share, Cell]] = {}
+    waiting: dict[Ref, Share] = {}
     try:
         while True:
-            for ref, share, cell in islice(tasks, max(0, _CELLS_EACH * processors() - len(waiting))):
-                waiting[ref] = share, cell
+            for ref, lesson in islice(tasks, max(0, _LESSONS_EACH * processors() - len(waiting))):
+                waiting[ref] = lesson
             if not waiting:
                 return
             (done,), _ = ray.wait(list(waiting))
-            share, cell = waiting.pop(done)
-            yield share, _answer(done, cell, running)
+            lesson = waiting.pop(done)
+            yield from ((lesson, result) for result in _answer(done, lesson, running))
     finally:
         for ref in waiting:
             ray.cancel(ref, force=True)
 
 
-def _tasks(shares: Sequence[Share], running: Running) -> Generator[tuple[Ref, Share, Cell], None, None]:
+def _tasks(shares: Sequence[Share], running: Running) -> Generator[tuple[Ref, Share], None, None]:
     there = replace(running, cache=None, given=None if running.given is None else running.given.absolute())
     for share in shares:
         category = replace(share.category, folder=share.category.folder.absolute())
         prepared = _PREPARED.remote(replace(share, category=category), there)
-        for cell in share.cells:
-            yield _TRIED.remote(cell, prepared, there), share, cell
+        for lesson in share.lessons():
+            yield _TRIED.remote(lesson, prepared, there), lesson
 
 
-def _answer(ref: Ref, cell: Cell, running: Running) -> CellResult:
-    result: CellResult
+def _answer(ref: Ref, lesson: Share, running: Running) -> list[CellResult]:
+    results: list[CellResult]
     manifests: dict[str, str]
     try:
-        result, manifests = ray.get(ref)
+        results, manifests = ray.get(ref)
     except ray.exceptions.RayError as error:
         words = (
             words_for(error) or f"no worker could begin it: {str(cause_of(error)).strip().splitlines()[-1]}"
         )
-        return CellResult(cell, failure=words)
+        return [CellResult(cell, failure=words) for cell in lesson.cells]
     running.manifests.mkdir(parents=True, exist_ok=True)
     for name, text in manifests.items():
         write_text(running.manifests / name, text)
-    return result
+    return results
 
 
 def _prepared(share: Share, running: Running) -> dict[str, Any] | str:
@@ -97,13 +97,16 @@ def _prepared(share: Share, running: Running) -> dict[str, Any] | str:
     return vars(prepared) | {"embeddings": vars(embeddings) | sent}
 
 
-def _tried(cell: Cell, prepared: dict[str, Any] | str, running: Running) -> tuple[CellResult, dict[str, str]]:
-    """Run a cell; return its result and the manifest of its noise, if any, by name of the file."""
-    device = cell.system.settings.get("device", "auto")
+def _tried(
+    lesson: Share, prepared: dict[str, Any] | str, running: Running
+) -> tuple[list[CellResult], dict[str, str]]:
+    """Run the cells of a lesson; return their results and the manifests of their noise, if any, by name of the file."""
+    device = lesson.cells[0].system.settings.get("device", "auto")
     with TemporaryDirectory() as folder:
         here = replace(running, manifests=Path(folder))
-        result = tried(cell, prepared if isinstance(prepared, str) else _restored(prepared, device), here)
-        return result, {path.name: path.read_text(encoding="utf-8") for path in here.manifests.iterdir()}
+        ready = prepared if isinstance(prepared, str) else _restored(prepared, device)
+        results = list(tried(lesson, ready, here))
+        return results, {path.name: path.read_text(encoding="utf-8") for path in here.manifests.iterdir()}
 
 
 def _restored(sent: dict[str, Any], device: str) -> Prepared:

@@ -1,6 +1,7 @@
 """Grids on real files: the figures are those of the parts done by hand, nothing is done twice, failures end nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from patchsieve.detectors import SoftPatch
 from patchsieve.evaluation.bench import (
     Bench,
     BenchPlan,
+    Cell,
     CellResult,
     Condition,
     ResultStore,
@@ -20,7 +22,7 @@ from patchsieve.evaluation.bench import (
     conditions,
     side_by_side,
 )
-from patchsieve.images import Manifest, distinct, inject_noise, read_images, split_images
+from patchsieve.images import Manifest, Overlap, distinct, inject_noise, read_images, split_images
 
 SMALL = {"image_size": 64, "crop": None, "device": "cpu", "batch_size": 4}
 
@@ -93,6 +95,32 @@ def test_workers_find_what_one_process_finds(
     assert found.keys() == expected.keys()
     for cell, result in found.items():
         np.testing.assert_allclose(result.scores, expected[cell].scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_learnt_with_overlap_and_without_is_learnt_once(
+    dataset: Path, systems: tuple[System, ...], tmp_path: Path, workers: int
+) -> None:
+    def run(name: str, overlaps: list[Overlap]) -> dict[Cell, CellResult]:
+        cases = conditions([0, 0.2], overlaps, [0, 1])
+        work = bench(tmp_path / name, dataset, systems, cases, only=("thick",), calibrate=True)
+        return {result.cell: result for result in work.run(engine=side_by_side(workers))}
+
+    both = run("both", ["none", "same", "rotation"])
+    for one in both.values():
+        condition = one.cell.condition
+        if condition.noise and condition.overlap == "none":
+            overlapping = both[replace(one.cell, condition=replace(condition, overlap="same"))]
+            # Two fits never take the same time to the nanosecond.
+            assert one.metrics["fit_seconds"] == overlapping.metrics["fit_seconds"]
+            assert set(one.names) < set(overlapping.names)
+    assert len({one.metrics["fit_seconds"] for one in both.values()}) == len(systems) * 2 * (1 + 2)
+    for cell, apart in run("apart", ["none"]).items():
+        assert both[cell].names == apart.names
+        np.testing.assert_allclose(both[cell].scores, apart.scores, rtol=1e-5)
+        np.testing.assert_allclose(both[cell].training_scores, apart.training_scores, rtol=1e-5)
+        assert both[cell].metrics["pixel_auroc"] == pytest.approx(apart.metrics["pixel_auroc"], abs=1e-6)
+        assert both[cell].metrics["threshold"] == pytest.approx(apart.metrics["threshold"], rel=1e-5)
 
 
 def test_stopped_in_the_middle_it_goes_on_where_it_was(

@@ -195,9 +195,31 @@ class Fitted:
         """True for the training images that are defective, bool `[M]`."""
         return np.array([bool(record.defective) for record in self.training.images])
 
+    def serves(self, training: Embeddings, test: Embeddings) -> bool:
+        """Say whether a cell that has these images would learn the same, and be judged by no other images."""
+        return self.training.images.records == training.images.records and set(test.images.names) <= set(
+            self.test.images.names
+        )
 
-def fit_cell(cell: Cell, prepared: Prepared, running: Running) -> Fitted:
+    def on(self, test: Embeddings) -> "Fitted":
+        """Return the same for some of the test images alone."""
+        rows = {name: row for row, name in enumerate(self.result.images.names)}
+        return replace(
+            self,
+            test=test,
+            result=self.result.take([rows[name] for name in test.images.names if name in rows]),
+        )
+
+
+def fit_cell(cell: Cell, prepared: Prepared, running: Running, earlier: Fitted | None = None) -> Fitted:
     """Fit a cell's detector and score the test images.
+
+    Args:
+        cell: what is fitted, and in which condition.
+        prepared: the category's features.
+        running: how cells are run.
+        earlier: of a cell that differs in its overlap alone; what it learnt is not learnt again where both learn from
+            the same images, as they do with overlap and without.
 
     Raises:
         PatchSieveError: the condition or the settings cannot be met.
@@ -205,6 +227,8 @@ def fit_cell(cell: Cell, prepared: Prepared, running: Running) -> Fitted:
     noisy = _noisy(prepared.images, cell, running)
     training = prepared.embedded(distinct(noisy.train), running)
     test = prepared.embedded(noisy.test, running)
+    if earlier is not None and earlier.serves(training, test):
+        return earlier.on(test)
     seeded = {**cell.system.settings, "seed": cell.condition.seed}
     model = make_detector(cell.system.detector, seeded)
     started = perf_counter()
@@ -218,13 +242,12 @@ def fit_cell(cell: Cell, prepared: Prepared, running: Running) -> Fitted:
     return Fitted(model, training, test, result, fitted - started, score_ms)
 
 
-def run_cell(cell: Cell, prepared: Prepared, running: Running) -> CellResult:
-    """Fit a cell's detector and judge it.
+def judge(cell: Cell, fitted: Fitted, prepared: Prepared, running: Running) -> CellResult:
+    """Take the figures of a cell whose detector is fitted.
 
     Raises:
-        PatchSieveError: the condition or the settings cannot be met.
+        PatchSieveError: the model cannot be saved to measure its file.
     """
-    fitted = fit_cell(cell, prepared, running)
     result, noise = fitted.result, fitted.noise
     labels = np.array([bool(record.defective) for record in result.images])
     scores = fitted.model.training_.scores if running.calibrate else None
