@@ -41,6 +41,7 @@ def test_it_prints_a_row_for_each_detector_and_condition_and_a_second_run_does_n
     assert not (tmp_path / "b" / ".embeddings").exists()
 
 
+@pytest.mark.slow
 def test_the_report_has_its_figures_as_files(patchsieve, labelled, tmp_path):
     out = tmp_path / "b"
     finished = patchsieve(

@@ -177,6 +177,7 @@ def test_a_budget_too_small_for_the_coreset_makes_a_bank_nearly_as_good(
     )
 
 
+@pytest.mark.slow
 def test_an_extraction_by_hand_serves_many_fits(photographs: Photographs, tmp_path: Path) -> None:
     folder = photographs("line", 10)
     model = SoftPatch(**SMALL)

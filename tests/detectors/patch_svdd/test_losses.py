@@ -130,6 +130,7 @@ def test_the_volume_is_that_of_the_covariance() -> None:
     assert found < volume_loss(line).item() < volume_loss(torch.ones(1, 4, 9, 7, dtype=torch.float64)).item()
 
 
+@pytest.mark.slow
 def test_vectors_stay_apart_where_no_direction_can_be_told() -> None:
     """On grain that is the same everywhere; without the volume the encoder gives all patches the same vector."""
     grain = PatchFeatures(torch.randn(3, 144, 144, 3, generator=torch.Generator().manual_seed(0)))

@@ -87,7 +87,7 @@ def test_the_whole_grid_is_run_once_and_a_second_run_does_nothing(
 def test_workers_find_what_one_process_finds(
     dataset: Path, systems: tuple[System, ...], tmp_path: Path
 ) -> None:
-    cases = conditions([0, 0.2], ["same"], [0])
+    cases = conditions([0, 0.2], ["none", "same"], [0])
     alone = bench(tmp_path / "alone", dataset, systems, cases, only=("thick",))
     together = bench(tmp_path / "together", dataset, systems, cases, only=("thick",))
     expected = {result.cell: result for result in alone.run()}
@@ -97,14 +97,19 @@ def test_workers_find_what_one_process_finds(
         np.testing.assert_allclose(result.scores, expected[cell].scores, rtol=1e-5)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
 def test_what_is_learnt_with_overlap_and_without_is_learnt_once(
-    dataset: Path, systems: tuple[System, ...], tmp_path: Path, workers: int
+    dataset: Path, systems: tuple[System, ...], tmp_path: Path
 ) -> None:
     def run(name: str, overlaps: list[Overlap]) -> dict[Cell, CellResult]:
-        cases = conditions([0, 0.2], overlaps, [0, 1])
-        work = bench(tmp_path / name, dataset, systems, cases, only=("thick",), calibrate=True)
-        return {result.cell: result for result in work.run(engine=side_by_side(workers))}
+        work = bench(
+            tmp_path / name,
+            dataset,
+            systems,
+            conditions([0, 0.2], overlaps, [0, 1]),
+            only=("thick",),
+            calibrate=True,
+        )
+        return {result.cell: result for result in work.run()}
 
     both = run("both", ["none", "same", "rotation"])
     for one in both.values():

@@ -44,6 +44,7 @@ def test_only_the_task_that_kills_its_process_is_lost(place: int) -> None:
     assert answers == {1: 1, 2: 4, 3: 9, 4: 16}
 
 
+@pytest.mark.slow
 def test_several_that_kill_are_each_told_from_the_rest() -> None:
     with Workers(2, square) as workers:
         answers = list(workers.answers([FATAL, FATAL, 3, FATAL]))

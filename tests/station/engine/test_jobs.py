@@ -202,6 +202,7 @@ def test_a_process_that_breaks_down_is_a_failed_job_and_the_end_of_the_station_i
     assert not fitting_processes(tmp_path)
 
 
+@pytest.mark.slow
 def test_who_listens_badly_does_not_stop_the_jobs_that_wait(small_model: Path, tmp_path: Path) -> None:
     told: list[str] = []
     done = threading.Event()

@@ -42,7 +42,9 @@ def test_a_script_sends_the_token_in_a_header(browser: TestClient) -> None:
     assert browser.post("/form", data={"what": "x"}, headers=headers).json()[1] == "x"
 
 
-@pytest.mark.parametrize("token", [None, "", "0" * 64, csrf_of(new_secret())])
+@pytest.mark.parametrize(
+    "token", [None, "", "0" * 64, pytest.param(csrf_of(new_secret()), id="of another session")]
+)
 def test_without_the_right_token_nothing_is_done(browser: TestClient, token: str | None) -> None:
     data = {"what": "x"} if token is None else {"what": "x", "csrf": token}
     assert browser.post("/form", data=data, headers=FROM_HERE).status_code == 403

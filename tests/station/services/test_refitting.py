@@ -29,6 +29,7 @@ def finished(station: Station, job: Job) -> Job:
     return seen
 
 
+@pytest.mark.slow
 def test_marks_and_corrections_become_a_version_that_nobody_has_to_take(
     station: Station, inspect: Callable[..., Inspection]
 ) -> None:
@@ -84,6 +85,7 @@ def test_marks_and_corrections_become_a_version_that_nobody_has_to_take(
     assert [each.id for each in station.refitting.jobs("line7")] == [again.id, job.id]
 
 
+@pytest.mark.slow
 def test_an_update_learns_from_the_history_alone(
     station: Station, inspect: Callable[..., Inspection]
 ) -> None:
