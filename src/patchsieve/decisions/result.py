@@ -75,7 +75,7 @@ class Result:
         )
 
     def take(self, indices: Sequence[int]) -> "Result":
-        """Return the results of some of the images, in the given order; all that was skipped stays listed."""
+        """Return the results of some of the images, in the given order; what was skipped is none of them."""
         rows = np.asarray(indices, dtype=np.intp)
         return replace(
             self,
@@ -86,6 +86,7 @@ class Result:
             sizes=self.sizes[rows],
             peaks=self.peaks[rows],
             seconds=self.seconds[rows],
+            skipped=(),
         )
 
     def ranked(self) -> npt.NDArray[np.int64]:

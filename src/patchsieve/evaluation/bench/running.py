@@ -148,8 +148,13 @@ class Prepared:
 
 def _taken(embeddings: Embeddings, images: ImageSet) -> Embeddings:
     """Return those of the embeddings that are of these images, in the images' order."""
-    rows = {name: row for row, name in enumerate(embeddings.images.names)}
-    return embeddings.take([rows[name] for name in images.names if name in rows])
+    return embeddings.take(_rows(embeddings.images, images))
+
+
+def _rows(there: ImageSet, wanted: ImageSet) -> list[int]:
+    """Return where those of the wanted images stand that are there, in the wanted order."""
+    rows = {name: row for row, name in enumerate(there.names)}
+    return [rows[name] for name in wanted.names if name in rows]
 
 
 def prepare(category: Category, system: System, running: Running, progress: Progress = SILENT) -> Prepared:
@@ -175,6 +180,7 @@ class Fitted:
     """A cell's detector with what it learnt from and what it says of the test images.
 
     Attributes:
+        images: in the cell's condition.
         model: fitted on `training`; to rank only, or with a threshold.
         training: the training images' features, noise among them.
         test: the test images' features.
@@ -183,6 +189,7 @@ class Fitted:
         score_ms: milliseconds to score an image, features at hand.
     """
 
+    images: ImageSet
     model: Detector
     training: Embeddings
     test: Embeddings
@@ -195,20 +202,16 @@ class Fitted:
         """True for the training images that are defective, bool `[M]`."""
         return np.array([bool(record.defective) for record in self.training.images])
 
-    def serves(self, training: Embeddings, test: Embeddings) -> bool:
-        """Say whether a cell that has these images would learn the same, and be judged by no other images."""
-        return self.training.images.records == training.images.records and set(test.images.names) <= set(
-            self.test.images.names
+    def serves(self, images: ImageSet) -> bool:
+        """Say whether from these images the same would be learnt, and judged by no others."""
+        return self.images.train.records == images.train.records and set(images.test.names) <= set(
+            self.images.test.names
         )
 
-    def on(self, test: Embeddings) -> "Fitted":
-        """Return the same for some of the test images alone."""
-        rows = {name: row for row, name in enumerate(self.result.images.names)}
-        return replace(
-            self,
-            test=test,
-            result=self.result.take([rows[name] for name in test.images.names if name in rows]),
-        )
+    def on(self, images: ImageSet) -> "Fitted":
+        """Return the same for images that it serves, which have fewer to test."""
+        rows = _rows(self.test.images, images.test)
+        return replace(self, images=images, test=self.test.take(rows), result=self.result.take(rows))
 
 
 def fit_cell(cell: Cell, prepared: Prepared, running: Running, earlier: Fitted | None = None) -> Fitted:
@@ -225,10 +228,10 @@ def fit_cell(cell: Cell, prepared: Prepared, running: Running, earlier: Fitted |
         PatchSieveError: the condition or the settings cannot be met.
     """
     noisy = _noisy(prepared.images, cell, running)
+    if earlier is not None and earlier.serves(noisy):
+        return earlier.on(noisy)
     training = prepared.embedded(distinct(noisy.train), running)
     test = prepared.embedded(noisy.test, running)
-    if earlier is not None and earlier.serves(training, test):
-        return earlier.on(test)
     seeded = {**cell.system.settings, "seed": cell.condition.seed}
     model = make_detector(cell.system.detector, seeded)
     started = perf_counter()
@@ -239,7 +242,7 @@ def fit_cell(cell: Cell, prepared: Prepared, running: Running, earlier: Fitted |
     fitted = perf_counter()
     result = model.predict(test)
     score_ms = 1000 * (perf_counter() - fitted) / len(test)
-    return Fitted(model, training, test, result, fitted - started, score_ms)
+    return Fitted(noisy, model, training, test, result, fitted - started, score_ms)
 
 
 def judge(cell: Cell, fitted: Fitted, prepared: Prepared, running: Running) -> CellResult:

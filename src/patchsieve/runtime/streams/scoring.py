@@ -83,7 +83,7 @@ class Scorer:
         positions = {name: index for index, name in enumerate(result.images.names)}
         reasons = {skip.name: skip.reason for skip in result.skipped}
         return [
-            Outcome(arrival, result.verdicts[index], result=_one(result, index))
+            Outcome(arrival, result.verdicts[index], result=result.take([index]))
             if (index := positions.get(name)) is not None
             else Outcome(arrival, BROKEN, reasons[name])
             for name, arrival in zip(_names(arrivals), arrivals, strict=True)
@@ -104,20 +104,3 @@ class Scorer:
 def _names(arrivals: Sequence[Arrival]) -> list[str]:
     # Two names that are no UTF-8 may be shown alike.
     return [f"{position} {arrival.name}" for position, arrival in enumerate(arrivals)]
-
-
-def _one(result: Result, index: int) -> Result:
-    """Return the part of a result that is about one image."""
-    one = slice(index, index + 1)
-    return Result(
-        images=result.images.with_records([result.images[index]]),
-        scores=result.scores[one],
-        maps=result.maps[one],
-        boxes=result.boxes[one],
-        sizes=result.sizes[one],
-        peaks=result.peaks[one],
-        seconds=result.seconds[one],
-        threshold=result.threshold,
-        pixel_threshold=result.pixel_threshold,
-        review=result.review,
-    )
