@@ -5,12 +5,13 @@
 
 The first run makes an environment below CACHE with anomalib and this PatchSieve; see `benchmarks/kernels.py`.
 For each backbone and size of the bank PatchCore is fitted on images of DATA, exported, and run on torch,
-ONNX Runtime and OpenVINO, there also with the backbone in 8-bit integers; anomalib's Patchcore gets the same
-bank and a backbone of the same kind, and is run on torch and by its OpenVINO inferencer. All start from one
-decoded image, uint8, and end with score and map. Weights are random: only time is measured. All have the same
-threads and run in turns, with a rest before each; a ratio is the median over pairs, its range behind it. The
-last tables have a line for each case: the fastest of ours by the fastest bare backbone, and how many times as
-long anomalib takes as the fastest of ours, with floating-point numbers and with 8-bit integers.
+ONNX Runtime and OpenVINO, there also with the backbone in 8-bit integers, on OpenVINO in bfloat16, too;
+anomalib's Patchcore gets the same bank and a backbone of the same kind, and is run on torch and by its OpenVINO
+inferencer. All start from one decoded image, uint8, and end with score and map. Weights are random: only time is
+measured. All have the same threads and run in turns, with a rest before each; a ratio is the median over pairs,
+its range behind it. The last tables have a line for each case: the fastest of ours by the fastest bare backbone,
+and how many times as long anomalib takes as the fastest of ours, with floating-point numbers and with 8-bit
+integers.
 
 anomalib's inferencer is timed as it comes, which is in bfloat16 where the processor has it, and in float32,
 as all others but those called bfloat16.
@@ -157,6 +158,9 @@ def exports(model: Any, folder: Path) -> dict[str, Any]:
             written[name + INTEGERS] = export_model(model, folder / f"{to}-int8", to=to, precision="int8")
         except PatchSieveError as error:
             print(f"{name}{INTEGERS}: {error}", file=sys.stderr)
+    written["OpenVINO, bfloat16"] = export_model(
+        model, folder / "openvino-bf16", to="openvino", precision="bf16"
+    )
     return written
 
 
@@ -308,8 +312,11 @@ def bare_backbones(single: Any, half: Any, count: int, threads: int) -> list[Con
     session = onnxruntime.InferenceSession(model, options)
     name = session.get_inputs()[0].name
     core = openvino.Core()
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
-    request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
+
+    def on_openvino(precision: str) -> Callable[[], Any]:
+        settings = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
+        request = core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
+        return lambda: request.infer([inputs.numpy()], share_inputs=True)
 
     def on_torch(detector: Any) -> Any:
         with torch.inference_mode():
@@ -317,7 +324,8 @@ def bare_backbones(single: Any, half: Any, count: int, threads: int) -> list[Con
 
     return [
         Contender("ONNX Runtime", lambda: session.run(None, {name: inputs.numpy()})),
-        Contender("OpenVINO", lambda: request.infer([inputs.numpy()], share_inputs=True)),
+        Contender("OpenVINO", on_openvino("f32")),
+        Contender("OpenVINO, bfloat16", on_openvino("bf16")),
         Contender("torch", partial(on_torch, single)),
         Contender("torch, bfloat16", partial(on_torch, half)),
     ]

@@ -23,6 +23,7 @@ class Precision(StrEnum):
 
     fp32 = "fp32"
     fp16 = "fp16"
+    bf16 = "bf16"
     int8 = "int8"
 
 
@@ -32,7 +33,9 @@ def export(
     to: Annotated[
         Target, typer.Option(help="What shall run it; ONNX files run on OpenVINO, too.")
     ] = Target.onnx,
-    precision: Annotated[Precision, typer.Option(help="Of the backbone.")] = Precision.fp32,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the backbone; bf16 is for OpenVINO.")
+    ] = Precision.fp32,
     calibrate: Annotated[
         Path | None,
         typer.Option(

@@ -33,7 +33,7 @@ class Metadata:
             beside the shares.
         colour_scale: (low, high) for heat maps.
         detector: what was exported.
-        precision: of the backbone, ``fp32``, ``fp16`` or ``int8``.
+        precision: of the backbone, ``fp32``, ``fp16``, ``bf16`` or ``int8``.
         opset: of the ONNX graph.
         about: what is there to be read by people: versions, source, parity with torch.
     """

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import onnx
+import openvino
 import pytest
 
 from patchsieve.detectors import SPADE, Detector, PaDiM, PatchCore, SoftPatch, load
@@ -49,6 +50,30 @@ def test_lower_precision_says_what_it_costs(fitted, exported, unsorted, tmp_path
     assert half.parity.score < eight.parity.score
     assert "differ by up to" in eight.notes[0]
     assert load_exported(eight.folder).metadata.precision == "int8"
+
+
+def test_bfloat16_is_for_the_backbone_and_for_openvino(fitted, parts, tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="export --to openvino"):
+        export_model(fitted, tmp_path / "line7", precision="bf16")
+    assert list(tmp_path.iterdir()) == []
+    # Parts of 64 pixels are moved far by little, on torch, too.
+    monkeypatch.setattr(parity, "_MOST_MOVED", 1.0)
+    done = export_model(fitted, tmp_path / "line7", to="openvino", precision="bf16")
+    exported = load_exported(done.folder)
+    assert exported.metadata.precision == "bf16"
+    nodes = openvino.Core().read_model(done.folder / "model.xml").get_ops()
+    assert {
+        (node.get_type_name(), node.output(0).get_element_type().get_type_name())
+        for node in nodes
+        if node.get_type_name() in ("Convolution", "GroupConvolution", "MatMul")
+    } == {("Convolution", "bf16"), ("GroupConvolution", "bf16"), ("MatMul", "f32")}
+    unseen = str(parts(tmp_path / "unseen", 12, 2, first=50))
+    on_torch = SoftPatch(**SMALL, precision="bfloat16").fit(fitted.training_.images)
+    exact = fitted.predict(unseen).scores
+    moved, by_torch = (
+        np.median(np.abs(model.predict(unseen).scores / exact - 1)) for model in (exported, on_torch)
+    )
+    assert 0 < moved < 2 * by_torch
 
 
 def test_harm_is_refused_and_nothing_is_written(fitted, tmp_path, monkeypatch):
@@ -105,7 +130,7 @@ def test_what_has_no_graph_is_refused_in_words(unsorted, tmp_path):
 def test_formats_and_precisions_that_are_none(fitted, tmp_path):
     with pytest.raises(ConfigError, match="choose one of onnx, openvino"):
         export_model(fitted, tmp_path / "line7", to="tensorrt")
-    with pytest.raises(ConfigError, match="choose one of fp32, fp16, int8"):
+    with pytest.raises(ConfigError, match="choose one of fp32, fp16, bf16, int8"):
         export_model(fitted, tmp_path / "line7", precision="fp8")
 
 

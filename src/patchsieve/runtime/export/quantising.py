@@ -1,4 +1,4 @@
-"""The backbone in fewer bits: half precision, or 8-bit integers calibrated on images."""
+"""The backbone in fewer bits: float16, bfloat16, or 8-bit integers calibrated on images."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from patchsieve.errors import ConfigError
 
-FP32, FP16, INT8 = "fp32", "fp16", "int8"
-PRECISIONS = (FP32, FP16, INT8)
+FP32, FP16, BF16, INT8 = "fp32", "fp16", "bf16", "int8"
+PRECISIONS = (FP32, FP16, BF16, INT8)
 
 Inputs = npt.NDArray[np.float32]
 
@@ -21,6 +22,42 @@ def in_half_precision(model: Any) -> Any:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     return convert_float_to_float16(model, keep_io_types=True)
+
+
+def in_bfloat16(model: Any) -> Any:
+    """Return a backbone that computes in bfloat16; what goes in and comes out stays float32."""
+    # Which operators stay in float32, and where to convert, is the same for both types of 16 bits.
+    half = in_half_precision(model)
+    _retype(half.graph)
+    return half
+
+
+def _retype(graph: Any) -> None:
+    """Make all that is float16 in a graph bfloat16."""
+    from onnx import TensorProto
+
+    del graph.value_info[:]
+    for number in graph.initializer:
+        _round(number)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.i == TensorProto.FLOAT16:
+                attribute.i = TensorProto.BFLOAT16
+            if attribute.HasField("t"):
+                _round(attribute.t)
+            if attribute.HasField("g"):
+                _retype(attribute.g)
+
+
+def _round(number: Any) -> None:
+    from onnx import TensorProto, helper, numpy_helper
+
+    if number.data_type != TensorProto.FLOAT16:
+        return
+    rounded = torch.from_numpy(numpy_helper.to_array(number).astype(np.float32)).to(torch.bfloat16)
+    # As bytes: OpenVINO misreads the form in which onnx writes a list of them.
+    bits = rounded.view(torch.int16).numpy().astype("<i2").tobytes()
+    number.CopyFrom(helper.make_tensor(number.name, TensorProto.BFLOAT16, number.dims, bits, raw=True))
 
 
 def in_eight_bits(model: Any, inputs: Sequence[Inputs]) -> Any:

@@ -22,7 +22,15 @@ from patchsieve.runtime.engines import ONNX_RUNTIME, OPENVINO, start_engine
 from patchsieve.runtime.export.assembling import Change, assembled, require_exportable
 from patchsieve.runtime.export.graph import OPSET
 from patchsieve.runtime.export.parity import Parity, comparable
-from patchsieve.runtime.export.quantising import FP16, FP32, PRECISIONS, in_eight_bits, in_half_precision
+from patchsieve.runtime.export.quantising import (
+    BF16,
+    FP16,
+    FP32,
+    PRECISIONS,
+    in_bfloat16,
+    in_eight_bits,
+    in_half_precision,
+)
 from patchsieve.runtime.exported import ExportedModel
 from patchsieve.runtime.metadata import METADATA, Band, Metadata, hash_file
 
@@ -66,7 +74,7 @@ def export_model(
         model: fitted.
         folder: to be made; one that an earlier export wrote is replaced.
         to: one of `FORMATS`.
-        precision: of the backbone: ``fp32``, ``fp16`` or ``int8``; all else is fp32.
+        precision: of the backbone: ``fp32``, ``fp16``, ``bf16``, for OpenVINO only, or ``int8``; all else is fp32.
         calibrate: images that int8 is calibrated on; None for training images.
         source: the model's file, to be named in the metadata.
 
@@ -80,6 +88,10 @@ def export_model(
         raise ConfigError(f"there is no format {to!r} to export to; choose one of {', '.join(FORMATS)}")
     if precision not in PRECISIONS:
         raise ConfigError(f"the precision cannot be {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if precision == BF16 and to == "onnx":
+        raise ConfigError(
+            "ONNX Runtime does not compute in bf16 on processors: export --to openvino, or in int8"
+        )
     require_exportable(model)
     _require_replaceable(folder)
     extractor, notes = _extractor(model)
@@ -119,6 +131,8 @@ def _change(model: Detector, extractor: FeatureExtractor, precision: str, calibr
         return lambda backbone: backbone
     if precision == FP16:
         return in_half_precision
+    if precision == BF16:
+        return in_bfloat16
     images: ImageSet = comparable(model, _CALIBRATED_ON) if calibrate is None else read_images(calibrate)
     inputs = []
     for record in list(images)[:_CALIBRATED_ON]:
