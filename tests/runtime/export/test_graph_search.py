@@ -130,6 +130,31 @@ def test_where_a_screen_names_all_or_nothing_can_be_the_nearest(engine):
     assert ((index >= 0) & (index < 1000)).all()
 
 
+@pytest.mark.usefixtures("screens")
+@pytest.mark.parametrize("engine", [run, run_openvino])
+def test_where_the_likeliest_is_the_only_one_that_a_screen_names(engine):
+    rng = np.random.default_rng(6)
+    points = spread(rng, 1000, 1.0)
+    queries = points[None, ::200] + np.float32(1e-4)
+    distances, index = engine(lambda graph, patches: nearest(graph, patches, points), queries)
+    assert (index == np.arange(0, 1000, 200)).all()
+    np.testing.assert_allclose(distances, apart(queries, points).min(axis=2), rtol=1e-5)
+
+
+def test_a_bank_that_is_used_twice_is_kept_once():
+    points = np.random.default_rng(8).normal(size=(300, CHANNELS)).astype(np.float32)
+
+    def twice(graph, patches):
+        _, index = nearest(graph, patches, points)
+        return graph.add("Add", nearest(graph, patches, points)[0], graph.cast(index, np.float32))
+
+    kept = written(twice).graph.initializer
+    assert [tuple(one.dims) for one in kept].count(points.shape) == 1
+    graph = Graph()
+    assert graph.number(1.0) == graph.number(np.float32(1.0))
+    assert len({graph.number(1.0), graph.whole(1), graph.number([1.0]), graph.number([[1.0]])}) == 4
+
+
 def test_equal_points_and_small_banks_have_no_screen(monkeypatch):
     points = np.random.default_rng(5).normal(size=(500, CHANNELS)).astype(np.float32)
     assert Screen.of(points) is None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ class Graph:
 
     nodes: list[Any] = field(default_factory=list)
     initializers: dict[str, Any] = field(default_factory=dict)
+    _known: dict[tuple[Any, ...], str] = field(default_factory=dict, repr=False)
 
     def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node with one output and return the output's name."""
@@ -34,15 +36,17 @@ class Graph:
         return name
 
     def number(self, values: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> str:
-        """Add numbers of any shape and return their name."""
+        """Add numbers of any shape and return their name; the same numbers are kept once, as a bank is large."""
         from onnx import numpy_helper
 
-        name = f"number_{len(self.initializers)}"
         array = np.ascontiguousarray(np.asarray(values, dtype=dtype))
         # A scalar would come back from ascontiguousarray as a vector.
         array = array.reshape(np.shape(values))
-        self.initializers[name] = numpy_helper.from_array(array, name)
-        return name
+        same = (array.dtype.str, array.shape, sha256(array.tobytes()).digest())
+        if same not in self._known:
+            name = self._known[same] = f"number_{len(self.initializers)}"
+            self.initializers[name] = numpy_helper.from_array(array, name)
+        return self._known[same]
 
     def whole(self, values: npt.ArrayLike) -> str:
         """Add whole numbers, such as axes and shapes."""

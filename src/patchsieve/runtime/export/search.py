@@ -132,7 +132,10 @@ def _screened(graph: Graph, queries: str, points: Floats, screen: Screen) -> tup
     few = graph.add("LessOrEqual", groups, graph.number(MOST_GROUPS, np.int32))
     owner, group = _where(graph, graph.add("And", near, few))
     members = graph.add("GatherND", bounds, graph.add("Concat", owner, group, axis=1))
-    row, within = _where(graph, graph.add("LessOrEqual", members, graph.add("GatherND", highest, owner)))
+    nearer = graph.add("LessOrEqual", members, graph.add("GatherND", highest, owner))
+    numbers = _number_of(graph, group, graph.whole(np.arange(SCREENED_GROUP)[None]), SCREENED_GROUP, len(points))
+    known = graph.add("Equal", numbers, graph.add("GatherND", likely, owner))
+    row, within = _where(graph, graph.add("And", nearer, graph.add("Not", known)))
     owner, group = (graph.add("GatherND", each, row) for each in (owner, group))
     named = _number_of(graph, group, within, SCREENED_GROUP, len(points))
     there = graph.add("GatherND", graph.number(points), named)
@@ -145,7 +148,7 @@ def _screened(graph: Graph, queries: str, points: Floats, screen: Screen) -> tup
     equal = graph.add("Equal", measured, graph.add("GatherND", best, owner))
     index = graph.add(
         "ScatterElements",
-        graph.add("Expand", last, graph.add("Shape", first)),
+        graph.add("Where", graph.add("Equal", first, best), likely, last),
         owner,
         graph.add("Where", equal, named, last),
         axis=0,
