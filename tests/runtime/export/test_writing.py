@@ -141,6 +141,15 @@ def test_a_model_that_knows_its_training_images_by_heart_is_exported(unsorted, t
     assert export_model(whole, tmp_path / "whole").parity.same
 
 
+def test_a_model_in_bfloat16_stays_one_on_openvino(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(parity, "_MOST_MOVED", 1.0)
+    model = PatchCore(**SMALL, precision="bfloat16").fit(str(parts(tmp_path / "few", 12, 0)))
+    done = export_model(model, tmp_path / "line7", to="openvino", precision="bf16")
+    assert not any("computes its backbone" in note for note in done.notes)
+    half = export_model(model, tmp_path / "half", precision="fp16")
+    assert half.notes[0] == "the model computes its backbone in bfloat16, the graph in float16"
+
+
 @pytest.mark.parametrize("kind", [SoftPatch, PaDiM])
 def test_what_differs_from_a_model_in_bfloat16_is_said(kind, parts, tmp_path):
     few = parts(tmp_path / "few", 12, 0)

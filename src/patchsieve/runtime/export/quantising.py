@@ -12,7 +12,8 @@ import torch
 from patchsieve.errors import ConfigError
 
 FP32, FP16, BF16, INT8 = "fp32", "fp16", "bf16", "int8"
-PRECISIONS = (FP32, FP16, BF16, INT8)
+# With what people call them.
+PRECISIONS = {FP32: "float32", FP16: "float16", BF16: "bfloat16", INT8: "8-bit integers"}
 
 Inputs = npt.NDArray[np.float32]
 

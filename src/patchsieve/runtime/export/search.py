@@ -133,7 +133,9 @@ def _screened(graph: Graph, queries: str, points: Floats, screen: Screen) -> tup
     owner, group = _where(graph, graph.add("And", near, few))
     members = graph.add("GatherND", bounds, graph.add("Concat", owner, group, axis=1))
     nearer = graph.add("LessOrEqual", members, graph.add("GatherND", highest, owner))
-    numbers = _number_of(graph, group, graph.whole(np.arange(SCREENED_GROUP)[None]), SCREENED_GROUP, len(points))
+    numbers = _number_of(
+        graph, group, graph.whole(np.arange(SCREENED_GROUP)[None]), SCREENED_GROUP, len(points)
+    )
     known = graph.add("Equal", numbers, graph.add("GatherND", likely, owner))
     row, within = _where(graph, graph.add("And", nearer, graph.add("Not", known)))
     owner, group = (graph.add("GatherND", each, row) for each in (owner, group))

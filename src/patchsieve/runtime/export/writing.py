@@ -94,7 +94,7 @@ def export_model(
         )
     require_exportable(model)
     _require_replaceable(folder)
-    extractor, notes = _extractor(model)
+    extractor, notes = _extractor(model, PRECISIONS[precision])
     with _said_what_is_missing(), _replacing(folder) as temporary:
         graph = assembled(model, extractor, _change(model, extractor, precision, calibrate))
         _write_graph(graph, temporary, to)
@@ -110,13 +110,13 @@ def export_model(
     return Exported(folder, size, parity, tuple(notes))
 
 
-def _extractor(model: Detector) -> tuple[FeatureExtractor, list[str]]:
-    """Return an extractor on the CPU in float32, and what is different with it."""
+def _extractor(model: Detector, computes_in: str) -> tuple[FeatureExtractor, list[str]]:
+    """Return an extractor on the CPU in float32, and what is different in a graph that computes in another type."""
     notes = []
     own = identity(model.extractor_)
-    if own["precision"] != "float32":
-        notes.append(f"the model computes its backbone in {own['precision']}, the graph in float32")
-        own = {**own, "precision": "float32"}
+    if own["precision"] not in ("float32", computes_in):
+        notes.append(f"the model computes its backbone in {own['precision']}, the graph in {computes_in}")
+    own = {**own, "precision": "float32"}
     index = getattr(model, "index", "exact")
     if index != "exact":
         notes.append(f"the model searches with {index}, the graph exactly")
