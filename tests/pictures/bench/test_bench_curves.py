@@ -87,16 +87,46 @@ def test_equal_results_are_equal_bytes(grid):
     assert noise_curves(Board(grid()), "image_auroc") == noise_curves(Board(grid()), "image_auroc")
 
 
-def test_twenty_long_names_are_told_apart_and_do_not_overlap(grid):
-    names = tuple(f'<a rather "long" & 检测 name of a system, {index:02}' for index in range(20))
+def long_names(count):
+    return tuple(f'<a rather "long" & 检测 name of a system, {index:02}' for index in range(count))
+
+
+def test_eight_long_names_are_told_apart_and_do_not_overlap(grid):
+    names = long_names(8)
     assert len(names[0]) >= 40
     results = grid(names, ("tile",), (0.0, 0.05, 0.1, 0.15, 0.2, 0.4), ("same",), (0,))
     figure = noise_curves(Board(results), "image_auroc")
     places = heights_of(figure.svg, r"^\d\.\d{3}  ")
-    assert len(places) == 20
+    assert len(places) == 8
     # In points; the letters are 9 high.
     assert np.diff(places).min() >= 11
     assert {row[1] for row in figure.table.rows} == set(names)
+
+
+def test_more_systems_have_a_panel_each_with_both_ends_of_their_line(grid, words):
+    names = long_names(20)
+    results = grid(names, ("tile",), (0.0, 0.05, 0.1, 0.15, 0.2, 0.4), ("none", "same"), (0, 1))
+    figure = noise_curves(Board(results), "image_auroc")
+    seen = words(figure.svg)
+    for number, name in enumerate(names):
+        assert sum(text.endswith(f", {number:02}") for text in seen) == 2
+        for overlap in ("none", "same"):
+            clean, worst = (mean_of(results, name, rate, overlap) for rate in (0.0, 0.4))
+            assert f"{clean:.3f} → {worst:.3f}" in seen
+    # Four rows of five, twice: names stand above their panels, none on another.
+    rows, count = np.unique(heights_of(figure.svg, r", \d\d$").round(), return_counts=True)
+    assert count.tolist() == [5] * 8
+    assert np.diff(rows).min() > 72
+    assert seen.count("40 %") == 2 * 5
+    assert "in grey" in figure.caption
+    assert {row[1] for row in figure.table.rows} == set(names)
+
+
+def test_who_guesses_is_marked_in_every_small_panel(grid):
+    results = grid(long_names(9), overlaps=("same",))
+    lower = [replace(one, metrics={"image_auroc": one.metrics["image_auroc"] - 0.4}) for one in results]
+    drawn = (noise_curves(Board(each), "image_auroc").svg for each in (results, lower))
+    assert [svg.count("stroke-dasharray") for svg in drawn] == [0, 9]
 
 
 def test_where_lines_reach_the_value_of_guessing_it_is_marked(grid, words):

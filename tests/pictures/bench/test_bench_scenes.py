@@ -50,6 +50,21 @@ def test_a_scene_without_results_is_no_picture(kind):
     assert DRAWN[kind](scene(Board([]), TILE, Condition(0.1, "same", 0))) is None
 
 
+def test_many_systems_have_curves_of_their_own_the_best_first(grid, words):
+    many = scene(
+        Board(grid(tuple(f"system {n}" for n in range(12)), ("tile",))), TILE, Condition(0.1, "same", 1)
+    )
+    figure = ranking_curves(many)
+    seen = words(figure.svg)
+    areas = [roc_auc_score(result.labels, result.scores) for result in many.results.values()]
+    shown = [float(text.removeprefix("AUROC ")) for text in seen if text.startswith("AUROC ")]
+    assert shown == pytest.approx(sorted(areas, reverse=True), abs=5e-4)
+    for name, result in many.results.items():
+        assert seen.count(name) == 2
+        assert f"average precision {average_precision_score(result.labels, result.scores):.3f}" in seen
+    assert "in grey" in figure.caption
+
+
 def test_the_curves_name_every_area(seen, words):
     figure = ranking_curves(seen)
     text = words(figure.svg)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.float64]
+# Of an axis.
+Ends = tuple[float, float]
 
 WIDTH = 8.4
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.75, 3.15, 0.35, 0.5
@@ -33,7 +35,7 @@ class Line:
     Attributes:
         name: as its label shows it.
         x: `[N]`, rising.
-        y: `[N]`, shares of 0 to 1.
+        y: `[N]`, shares of 0 to 1; anything where there is no spread.
         spread: `[N]`, how far the bar goes to each side of a point, within 0 to 1; NaN for none.
         mark: its colour, marker and dashes.
     """
@@ -81,13 +83,11 @@ def draw_panels(
     """
     wide, high = figure.get_size_inches()
     every = [line for panel in panels for line in panel.lines]
-    x_limits = _limits([line.x for line in every], 0.03)
+    x_limits, y_limits = line_limits(every)
     last = max(line.x[-1] for line in every)
     marked = dict(zip(ticks, names, strict=True))
     early = {line.x[-1]: marked[line.x[-1]] or f"{line.x[-1]:g}" for line in every if line.x[-1] < last}
     right = _RIGHT + (_PLACE if early else 0)
-    reached = [end for line in every for end in _ends(line)]
-    y_limits = _limits(reached, 0.04)
     top = high
     for panel in panels:
         height = _height(panel)
@@ -105,6 +105,29 @@ def draw_panels(
         _label(axes, panel.lines, height * 72, early)
         top -= height + _BOTTOM
     figure.axes[-1].set_xlabel(across)
+
+
+def draw_spread(axes: Axes, line: Line, colour: str, **options: Any) -> None:
+    """Draw the bars of a line's points, where it has any; options are matplotlib's."""
+    bars = np.isfinite(line.spread)
+    if bars.any():
+        axes.errorbar(
+            line.x[bars],
+            line.y[bars],
+            yerr=whiskers(line.y[bars], line.spread[bars]),
+            fmt="none",
+            ecolor=colour,
+            elinewidth=0.8,
+            capsize=1.5,
+            **options,
+        )
+
+
+def line_limits(lines: Sequence[Line]) -> tuple[Ends, Ends]:
+    """Return the ends of the two axes that hold these lines with their bars."""
+    return _limits([line.x for line in lines], 0.03), _limits(
+        [end for line in lines for end in _ends(line)], 0.04
+    )
 
 
 def _ends(line: Line) -> tuple[Floats, Floats]:
@@ -132,18 +155,7 @@ def _draw(figure: Figure, axes: Axes, lines: Sequence[Line]) -> None:
         # Bars at the same rate stand beside each other, or nobody could tell whose they are.
         aside = (index - (len(lines) - 1) / 2) * min(1.6, 14 / len(lines)) / 72
         place = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
-        bars = np.isfinite(line.spread)
-        if bars.any():
-            axes.errorbar(
-                line.x[bars],
-                line.y[bars],
-                yerr=whiskers(line.y[bars], line.spread[bars]),
-                fmt="none",
-                ecolor=line.mark.colour,
-                elinewidth=0.8,
-                capsize=1.5,
-                transform=place,
-            )
+        draw_spread(axes, line, line.mark.colour, transform=place)
         axes.plot(
             line.x,
             line.y,
@@ -196,7 +208,7 @@ def _height(panel: Panel) -> float:
     return max(_SHORTEST, len(panel.lines) * _LABEL_POINTS / 72 + 0.2)
 
 
-def _limits(values: Sequence[Floats], margin: float) -> tuple[float, float]:
+def _limits(values: Sequence[Floats], margin: float) -> Ends:
     low, high = float(min(each.min() for each in values)), float(max(each.max() for each in values))
     if high - low < 1e-9:
         low, high = low - 0.01, high + 0.01
