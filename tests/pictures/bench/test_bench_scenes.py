@@ -1,5 +1,8 @@
 """Pictures of single runs, against counts and areas computed from the scores."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -63,6 +66,25 @@ def test_many_systems_have_curves_of_their_own_the_best_first(grid, words):
         assert seen.count(name) == 2
         assert f"average precision {average_precision_score(result.labels, result.scores):.3f}" in seen
     assert "in grey" in figure.caption
+
+
+def test_many_curves_of_many_images_stay_a_small_picture(result):
+    """Each of 12 panels has all 12 curves, but not a step for each image in all of them."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(2000) % 2 == 1
+    results = [
+        replace(
+            result(f"system {number}", noise=0.1, overlap="same"),
+            labels=labels,
+            scores=(generator.normal(size=2000) + labels).astype(np.float32),
+        )
+        for number in range(12)
+    ]
+    figure = ranking_curves(scene(Board(results), TILE, Condition(0.1, "same", 0)))
+    corners = np.sort(np.char.count(re.findall(r' d="([^"]*)"', figure.svg), "L"))
+    assert corners[-2 * 12 :].min() > 500
+    assert corners[: -2 * 12].max() < 10
+    assert figure.svg.count("<image") == 2 * 12
 
 
 def test_the_curves_name_every_area(seen, words):

@@ -37,7 +37,8 @@ _FEW = (
 )
 _MANY = (
     "A robust detector's line stays level. Each panel has one detector's line in colour and those of all others in "
-    "grey; the numbers are its values at the two ends of its line. The noise rate is defective images per good one."
+    "grey; the numbers are its values at the two ends of its line. Dotted: guessing, where the axis reaches it. The "
+    "noise rate is defective images per good one."
 )
 
 

@@ -84,7 +84,8 @@ def _draw_block(figure: Figure, block: Block, top: float) -> None:
         _frame(axes, block, first=column == 0, last=index + _COLUMNS >= len(block.lines))
         for other in block.lines:
             if other is not line:
-                _plot(axes, block, other, color="#D2D2D2", linewidth=0.7)
+                # As pixels: in an SVG each of them would be written out once for every panel.
+                _plot(axes, block, other, color="#D2D2D2", linewidth=0.7, rasterized=True)
         _draw_own(axes, block, line)
         _name(axes, short[line.name], block.notes[index])
 
