@@ -171,6 +171,19 @@ def test_the_gaps_can_be_read_as_numbers(grid, words):
     assert table.shown.rows[0] == ("tile", *(f"{r.difference:+.3f}" for r in rows if r.place == "tile"))
 
 
+def test_more_systems_than_categories_go_down_the_page(grid):
+    board = Board(
+        grid(tuple(f"system {number}" for number in range(9)), rates=(0.0, 0.1), overlaps=("same",))
+    )
+    table = gap_table(board, "image_auroc", 0.1, "same")
+    assert table.shown.header == ("detector", "tile", "cookies", "average")
+    assert [row[0] for row in table.shown.rows] == list(table.table.header[1:])
+    numbers = [[f"{value:+.3f}" for value in row[1:]] for row in table.table.rows]
+    assert [list(row[1:]) for row in table.shown.rows] == [
+        list(column) for column in zip(*numbers, strict=True)
+    ]
+
+
 def test_a_gap_that_rounds_to_nothing_is_no_loss(result):
     clean, noisy = (result(noise=noise, overlap="same" if noise else "none") for noise in (0.0, 0.1))
     noisy = replace(noisy, metrics={"image_auroc": clean.metrics["image_auroc"] - 1e-4})

@@ -221,6 +221,25 @@ def test_the_metrics_and_the_costs_are_means_and_medians(grid):
     assert "no thresholds were looked for" in metrics_table(Board(ranked), 0.1, "same").caption
 
 
+def test_many_comparisons_are_narrow_enough_for_paper():
+    names = [f"a long name of a system, {number}" for number in range(15)]
+    pairs = [
+        Comparison(first, second, (later - earlier) / 1000, 0.01 if later - earlier > 3 else 0.5)
+        for earlier, first in enumerate(names)
+        for later, second in enumerate(names)
+        if earlier < later
+    ]
+    table = comparison_table(Certainty("aupro", 0.1, "same", {}, pairs))
+    assert table.shown.header == ("detector", *map(str, range(1, 16)))
+    assert [row[0] for row in table.shown.rows] == [
+        f"{number} {name}" for number, name in enumerate(names, 1)
+    ]
+    assert table.shown.rows[2][1:8] == ("-2", "-1", "", "+1", "+2", "+3", "+4*")
+    assert max(len(value) for row in table.shown.rows for value in row[1:]) <= 5
+    assert "thousandths" in table.caption
+    assert table.table.rows[0] == (names[0], names[1], 0.001, 0.5)
+
+
 def test_a_comparison_reads_both_ways():
     pairs = [
         Comparison("a", "b", 0.1, 1e-5),

@@ -117,18 +117,21 @@ def gap_table(board: Board, metric: str, noise: float, overlap: Overlap) -> Benc
         ("category", *systems),
         tuple((place, *(found.get((place, name)) for name in systems)) for place in places),
     )
-    shown = Table(
-        table.header,
-        tuple((place, *(signed(found.get((place, name))) for name in systems)) for place in places),
-    )
+    shown = tuple((place, *(signed(found.get((place, name))) for name in systems)) for place in places)
     return BenchTable(
         f"gap-table-{metric}-{overlap}",
         f"{METRICS[metric]}: the gap, noisy ({100 * noise:g} %) minus clean, "
         f"{OVERLAP_WORDS[overlap].partition(':')[0]}",
         "Below 0: the noise harms. Near 0: the detector does not mind it.",
-        shown,
+        Table(table.header, shown) if len(places) >= len(systems) else _turned(table.header, shown),
         table,
     )
+
+
+def _turned(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+    """Return the table with its columns as rows: the longer list goes down the page."""
+    first, *rest = zip(header, *rows, strict=True)
+    return Table(("detector", *first[1:]), tuple(rest))
 
 
 def _draw(axes: Axes, rows: list[Gap], systems: list[str]) -> None:

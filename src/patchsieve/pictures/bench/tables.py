@@ -12,6 +12,9 @@ from patchsieve.pictures.bench.labels import signed
 _COSTS = {"fit_seconds": 2, "image_ms": 1, "file_mib": 2}
 _AT_ONE_THRESHOLD = ("true_positives", "false_positives", "true_negatives", "false_negatives")
 _EMPTY = "-"
+_Matrix = list[list[Comparison | None]]
+# More columns with names as headings are wider than paper.
+_NAMED = 8
 
 
 def results_table(
@@ -169,15 +172,14 @@ def comparison_table(certainty: Certainty) -> BenchTable | None:
     if not names:
         return None
     condition = condition_words(certainty.noise, certainty.overlap)
+    matrix = [[found.get((row, column)) for column in names] for row in names]
+    shown, key = _numbered(names, matrix) if len(names) > _NAMED else (_named(names, matrix), "")
     return BenchTable(
         f"paired-{certainty.metric}-noise{certainty.noise:g}-{certainty.overlap if certainty.noise else 'clean'}",
         f"Who is better than whom: {METRICS[certainty.metric]}, {condition}",
-        "Each field is the detector of its row minus that of its column: above 0 the row is better. A star marks p "
-        f"below 0.05; without one the difference may be luck. The numbers have each p. {certainty.test}".strip(),
-        Table(
-            ("detector", *names),
-            tuple((row, *(_compared(found.get((row, column))) for column in names)) for row in names),
-        ),
+        f"Each field is the detector of its row minus that of its column: above 0 the row is better.{key} A star marks "
+        f"p below 0.05; without one the difference may be luck. The numbers have each p. {certainty.test}".strip(),
+        shown,
         Table(("first", "second", "difference", "p"), tuple(tuple(pair) for pair in certainty.comparisons)),
     )
 
@@ -207,10 +209,32 @@ def failures_table(board: Board) -> BenchTable | None:
     )
 
 
-def _compared(pair: Comparison | None) -> str:
-    if pair is None:
-        return ""
-    return f"{signed(pair.difference)}{'*' if pair.p is not None and pair.p < 0.05 else ''}"
+def _named(names: Sequence[str], matrix: _Matrix) -> Table:
+    rows = (
+        (name, *("" if pair is None else f"{signed(pair.difference)}{_star(pair)}" for pair in row))
+        for name, row in zip(names, matrix, strict=True)
+    )
+    return Table(("detector", *names), tuple(rows))
+
+
+def _numbered(names: Sequence[str], matrix: _Matrix) -> tuple[Table, str]:
+    """Return a table that is narrow enough for paper, and how to read it."""
+    rows = (
+        (f"{number} {name}", *("" if pair is None else f"{_thousandths(pair)}{_star(pair)}" for pair in row))
+        for number, (name, row) in enumerate(zip(names, matrix, strict=True), 1)
+    )
+    header = ("detector", *(str(number) for number in range(1, len(names) + 1)))
+    return Table(header, tuple(rows)), " In thousandths; a column is the detector of the row with its number."
+
+
+def _thousandths(pair: Comparison) -> str:
+    if pair.difference is None:
+        return "-"
+    return f"{1000 * pair.difference:+.0f}" if round(pair.difference, 3) else "0"
+
+
+def _star(pair: Comparison) -> str:
+    return "*" if pair.p is not None and pair.p < 0.05 else ""
 
 
 def _counted(names: Sequence[str]) -> str:
