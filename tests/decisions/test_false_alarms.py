@@ -175,7 +175,7 @@ def test_images_set_aside_move_no_threshold_but_may_be_good_ones_in_the_interval
     scores = np.append(good(300), np.linspace(4, 40, 30))
     doubted = np.arange(330) >= 300
     found = ScoreTail.of(scores, doubted=doubted).threshold(rate)
-    alone = ScoreTail.of(scores[:300]).threshold(rate)
+    alone = ScoreTail.of(scores[:300], doubted=np.zeros(300, bool)).threshold(rate)
     assert (found.threshold, found.method) == (alone.threshold, alone.method)
     above = int((scores > found.threshold).sum())
     assert found.high == pytest.approx(stats.beta.ppf(0.95, above + 1, 330 - above))
@@ -189,9 +189,26 @@ def test_images_set_aside_move_no_threshold_but_may_be_good_ones_in_the_interval
     assert clean == all_clean
 
 
-def test_nobody_set_aside_is_as_nobody_doubted() -> None:
-    scores = contaminated(200)
-    none, nobody = (
-        ScoreTail.of(scores, doubted=each).threshold(0.02) for each in (None, np.zeros(200, bool))
+def rare(seed: int, count: int = 20, middle: float = 3.4) -> Scores:
+    """Return 400 scores of which some lie apart from the others, as those of rare good images do."""
+    rng = np.random.default_rng(seed)
+    return np.exp(np.append(rng.normal(3, 0.12, 400 - count), rng.normal(middle, 0.15, count)))
+
+
+def test_what_the_detector_judged_is_not_judged_again_by_doubtful_scores() -> None:
+    scores = rare(0)
+    alone, judged = (ScoreTail.of(scores, doubted=each) for each in (None, np.zeros(400, bool)))
+    assert (alone.sifted.contamination > 0, alone.sifted.decisive) == (True, False)
+    assert judged.contamination == 0
+    assert judged.threshold(0.03).threshold > alone.threshold(0.03).threshold
+    # Nobody has looked, so it may still be that all above are defective.
+    assert judged.threshold(0.03).low == 0
+
+
+def test_defects_beyond_doubt_are_found_though_the_detector_overlooked_them() -> None:
+    scores = contaminated(400)
+    overlooked, not_judged = (
+        ScoreTail.of(scores, doubted=each).threshold(0.01) for each in (np.zeros(400, bool), None)
     )
-    assert none == nobody
+    assert overlooked == not_judged
+    assert overlooked.contamination == pytest.approx(0.1, abs=0.06)

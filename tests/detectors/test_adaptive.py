@@ -315,3 +315,12 @@ def test_added_images_are_not_doubted(synthetic: Synthetic) -> None:
     before = model.training_.set_aside
     model.update(synthetic(5, seed=3))
     np.testing.assert_array_equal(model.training_.set_aside, np.pad(before, (0, 5)))
+
+
+def test_thresholds_are_told_of_no_doubt_only_where_there_is_none(synthetic: Synthetic) -> None:
+    """Of so few images no test is sure that all are good; the user may be."""
+    images = synthetic(30)
+    assert AdaptiveSieve().fit(images).training_.set_aside is None
+    np.testing.assert_array_equal(
+        AdaptiveSieve(contamination=0).fit(images).training_.set_aside, np.zeros(30, bool)
+    )

@@ -68,7 +68,7 @@ class Sifted:
         return float(self.weights[self.scores > score].sum())
 
 
-def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
+def sift(scores: npt.ArrayLike, *, clean: bool = False, judged: bool = False) -> Sifted:
     """Estimate for each score how likely its image is good.
 
     Good scores are taken as generalised gamma (`GoodScores`), defective ones as log-normal and higher; both are fitted
@@ -79,6 +79,8 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
     Args:
         scores: out-of-sample scores `[N]`, N >= 1; what is not above 0 counts as a very small score.
         clean: believe that all images are good.
+        judged: who knows more than their scores has judged these images not to be defective: believe otherwise only
+            where the likelihoods differ by more than heavy tails of good scores make them.
     """
     ordered = np.sort(np.asarray(scores, dtype=np.float64))
     ordered = np.maximum(ordered, max(1e-6 * float(np.median(ordered)), float(np.finfo(np.float32).tiny)))
@@ -94,7 +96,7 @@ def sift(scores: npt.ArrayLike, *, clean: bool = False) -> Sifted:
     if not clean:
         mixed, mixed_cost = fit.with_defects(alone)
         evidence = max(0.0, cost - mixed_cost)
-        if evidence > SIGNIFICANT:
+        if evidence > (_DECISIVE if judged else SIGNIFICANT):
             alone, weights, share = mixed[:3], fit.weights(mixed), fit.share(mixed)
     return Sifted(ordered, weights, share, evidence, _good_scores(alone, centre, unit))
 

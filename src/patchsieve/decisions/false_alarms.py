@@ -115,11 +115,14 @@ class ScoreTail:
         Args:
             scores: out of sample.
             clean: believe that all images are good, those that are doubted too.
-            doubted: bool `[N]`, images that the detector did not learn from because they look defective; None for none.
+            doubted: bool `[N]`, images that the detector found to be rather defective, all False where it is sure that
+                none is; None where it did not judge them. Of the others, scores alone take more for defective only
+                where they leave no doubt: they would take the rare good ones.
         """
         values = np.asarray(scores, dtype=np.float64)
         believed = np.ones(len(values), bool) if clean or doubted is None else ~np.asarray(doubted, bool)
-        return cls(sift(values[believed], clean=clean), clean, values[~believed])
+        sifted = sift(values[believed], clean=clean, judged=doubted is not None)
+        return cls(sifted, clean, values[~believed])
 
     def threshold(self, rate: float, confidence: float = CONFIDENCE) -> FalseAlarmThreshold:
         """Return the threshold for a false-alarm rate. Raises `ConfigError` where it is none."""

@@ -116,7 +116,7 @@ class AdaptiveSieve(BankDetector):
                 trusted = support.trusted(min(round(self.contamination * count), count - 2))
         self.contamination_ = self.contamination or float((~trusted).double().mean())
         self.distrusted_ = (~trusted).nonzero()[:, 0].cpu()
-        self._doubted = None if trusted.all() else (~trusted).cpu().numpy()
+        self._doubted = (~trusted).cpu().numpy() if certain else None
         weights = None
         if self.contamination_ and self.soft_weights:
             weights = self._outlier_factors(features, progress) if factors is None else factors

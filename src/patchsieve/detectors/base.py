@@ -424,9 +424,10 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         return ""
 
     def doubted(self) -> npt.NDArray[np.bool_] | None:
-        """Say after `learn` which images it did not learn from because they look defective: bool `[N]`, None for none.
+        """Say after `learn` which images it did not learn from because they look defective: bool `[N]`.
 
-        Thresholds do not count these as good.
+        Thresholds count these as defective, and others only where their scores leave no doubt. None where the detector
+        does not judge images, or is not sure: then thresholds go by the scores alone.
         """
         return None
 

@@ -30,7 +30,8 @@ class TrainingRecord:
         kept: names of images that a person confirmed to be good; they are no suspects any more.
         appearance: float32 `[N, S]`, the figures of `patchsieve.images.STATISTICS`; None in old model files, and where
             the embeddings given to the fit had none.
-        doubted: bool `[N]`, images that the detector did not learn from because they look defective; None for none.
+        doubted: bool `[N]`, images that the detector did not learn from because they look defective; None where it has
+            no sure judgement of them.
     """
 
     images: ImageSet = field(repr=False)
@@ -111,7 +112,10 @@ class TrainingRecord:
 
     @property
     def set_aside(self) -> npt.NDArray[np.bool_] | None:
-        """Which images thresholds do not count as good: those doubted that nobody has confirmed; None for none."""
+        """Which images thresholds do not count as good: those doubted that nobody has confirmed.
+
+        None where the detector has no sure judgement.
+        """
         return None if self.doubted is None else self.doubted & ~self._confirmed()
 
     def unmarked(self) -> npt.NDArray[np.int64]:
