@@ -13,6 +13,9 @@ A row: what was asked for, the achieved rate (median, and 5 % to 95 % of all fit
 the share of fits whose rate is not above it (95 % is promised); of clean rows the same when the images are known to be
 clean, and the share inside the interval (90 % is promised); and the contamination that was estimated.
 
+With `--judged` a detector has looked at the images and was sure that they are all good, though it was wrong where
+shares of them are defective.
+
 On real images a second table has the median recall of defective images that were not learnt from: at the threshold; at
 the one of a set that is said to be clean, whether it is or not; and at the one that has the rate asked for on the
 unseen good images.
@@ -74,7 +77,8 @@ def main() -> None:
     found: Found = {}
     recalls: Found = {}
     for draw in draws:
-        tail, clean = (ScoreTail.of(draw.scores, clean=clean) for clean in (False, True))
+        doubted = np.zeros(len(draw.scores), bool) if arguments.judged else None
+        tail, clean = (ScoreTail.of(draw.scores, clean=clean, doubted=doubted) for clean in (False, True))
         for rate in rates:
             cell = draw.kind, draw.share, len(draw.scores), rate
             usual, known = tail.threshold(rate), clean.threshold(rate)
@@ -116,6 +120,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--shares", default="0,0.05,0.1,0.2", help="of defective images among them")
     parser.add_argument("--rates", default="0.05,0.01,0.005", help="false-alarm rates asked for")
     parser.add_argument("--repeats", type=int, default=100)
+    parser.add_argument("--judged", action="store_true", help="a detector was sure that all these are good")
     parser.add_argument("--data", type=Path, help="real images instead of a simulation")
     parser.add_argument("--sets", default="magnetic_tile,elpv_poly")
     parser.add_argument("--bank-size", type=int, default=1000)
