@@ -424,10 +424,9 @@ class Detector(BaseEstimator, ABC):  # type: ignore[misc]
         return ""
 
     def doubted(self) -> npt.NDArray[np.bool_] | None:
-        """Say after `learn` which images it did not learn from because they look defective: bool `[N]`.
+        """Say after `learn` which images look so defective that it did not learn from them: bool `[N]`.
 
-        Thresholds count these as defective, and others only where their scores leave no doubt. None where the detector
-        does not judge images, or is not sure: then thresholds go by the scores alone.
+        None where it does not judge images or is not sure; see `ScoreTail.of`.
         """
         return None
 
